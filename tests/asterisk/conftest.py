@@ -1,0 +1,129 @@
+"""Fixtures for calls through a real Asterisk.
+
+`exchange` comes once per release and lives for the whole run, `latest` is the newest one, whose
+Python can run AGI scripts. Without a provisioned Asterisk the tests skip and say how to get it;
+with ``PYSTRIX_TYPED_REQUIRE_ASTERISK=1`` the required release must be there.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .exchange import Exchange
+from .isolation import why_not_possible
+from .provision import RELEASES, Release, installed_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+HERE = Path(__file__).parent
+REQUIRE_VARIABLE = "PYSTRIX_TYPED_REQUIRE_ASTERISK"
+
+_used = pytest.StashKey[dict[Release, str]]()
+_offsets = pytest.StashKey[dict[Exchange, int]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line("markers", "asterisk: puts calls through a real Asterisk (needs root)")
+    config.stash[_used] = {}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test in this folder."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.asterisk)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the versions that were used, and those that were missing."""
+    used = terminalreporter.config.stash[_used]
+    if used:
+        terminalreporter.section("Asterisk")
+    for release, account in used.items():
+        missing = not account[:1].isdigit()
+        terminalreporter.line(f"Asterisk {release.major}: {account}", yellow=missing, bold=missing)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add what the exchange logged during a test to the report of its failure."""
+    report = yield
+    if report.failed and _offsets in item.stash:
+        for exchange, offset in item.stash[_offsets].items():
+            report.sections.append((f"Log of {exchange!r}", exchange.log(offset)))
+    return report
+
+
+def obstacle(release: Release) -> str | None:
+    """Return one sentence on why a release cannot be used here, or None if it can."""
+    reason = why_not_possible()
+    if reason is not None:
+        return f"A real Asterisk {reason}."
+    version = installed_version(release.root)
+    if version is None:
+        command = f"python tests/asterisk/provision.py {release.major}"
+        return f"Asterisk {release.major} is not provisioned: run `{command}` as root."
+    if not release.accepts(version):
+        return f"{release.root} has Asterisk {version}, which is not {release.major}."
+    return None
+
+
+@pytest.fixture(scope="session")
+def exchange_of(pytestconfig: pytest.Config) -> Iterator[Callable[[Release], Exchange]]:
+    """Give the running exchange of a release, started when it is first asked for."""
+    running: dict[Release, Exchange] = {}
+    used = pytestconfig.stash[_used]
+
+    def get(release: Release) -> Exchange:
+        if release not in running:
+            reason = obstacle(release)
+            if reason is not None:
+                used[release] = f"NOT TESTED. {reason}"
+                if release.required and os.environ.get(REQUIRE_VARIABLE) == "1":
+                    pytest.fail(f"{reason} ({REQUIRE_VARIABLE}=1)", pytrace=False)
+                pytest.skip(reason)
+            exchange = Exchange(release)
+            exchange.start()
+            running[release] = exchange
+            used[release] = f"{exchange.version}, started in {exchange.start_seconds:.2f} s"
+        return running[release]
+
+    yield get
+    for exchange in running.values():
+        exchange.stop()
+
+
+@pytest.fixture(scope="session", params=RELEASES, ids=lambda release: f"asterisk-{release.major}")
+def exchange_of_session(
+    request: pytest.FixtureRequest, exchange_of: Callable[[Release], Exchange]
+) -> Exchange:
+    """Give each release's exchange; tests take `exchange` instead."""
+    release: Release = request.param
+    return exchange_of(release)
+
+
+@pytest.fixture
+def exchange(request: pytest.FixtureRequest, exchange_of_session: Exchange) -> Exchange:
+    """Give each release's exchange to the test, which runs once for each."""
+    return _lent(exchange_of_session, request)
+
+
+@pytest.fixture
+def latest(request: pytest.FixtureRequest, exchange_of: Callable[[Release], Exchange]) -> Exchange:
+    """Give the exchange whose Python is new enough to run AGI scripts."""
+    release = next(release for release in RELEASES if release.has_python)
+    return _lent(exchange_of(release), request)
+
+
+def _lent(exchange: Exchange, request: pytest.FixtureRequest) -> Exchange:
+    node: pytest.Item = request.node
+    node.stash.setdefault(_offsets, {})[exchange] = exchange.log_size()
+    return exchange
