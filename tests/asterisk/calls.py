@@ -281,10 +281,16 @@ class Call:
         """Return the call itself."""
         return self
 
-    def __exit__(self, *_details: object) -> None:
-        """Hang up if nobody has, and wait for the end (a running AGI command may take its time)."""
-        if not self.ended:
-            self._exchange.end_channels(self.number)
+    def __exit__(self, kind: type[BaseException] | None, *_details: object) -> None:
+        """Hang up if nobody has, and wait for the end (a running AGI command may take its time).
+
+        After an exception it only hangs up: the AGI session may still be open, and waiting for it
+        would hide what happened.
+        """
+        if self.ended:
+            return
+        self._exchange.end_channels(self.number)
+        if kind is None:
             self._exchange.wait_until(lambda: self.ended, 10, f"call {self.number} to be cut off")
 
     def __repr__(self) -> str:

@@ -30,7 +30,7 @@ UNWANTED = re.compile(
 )
 
 FOLDERS = ("agi", "cache", "calls", "data/moh", "data/sounds", "db", "etc/calls", "etc/extra")
-MORE_FOLDERS = ("keys/keys", "log", "pycache", "recordings", "run", "spool")
+MORE_FOLDERS = ("keys/keys", "log", "run", "spool")
 
 LANDING = "landing"
 """A context to send calls to: any extension, priorities 1 to 3, the third labelled ``third``."""

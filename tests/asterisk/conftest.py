@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .exchange import Exchange
+from .fastagi import Listener
 from .isolation import why_not_possible
 from .provision import RELEASES, Release, installed_version
 
@@ -66,7 +67,7 @@ def obstacle(release: Release) -> str | None:
     """Return one sentence on why a release cannot be used here, or None if it can."""
     reason = why_not_possible()
     if reason is not None:
-        return f"A real Asterisk {reason}."
+        return f"A real Asterisk {reason}; see `python tests/asterisk/provision.py --help`."
     version = installed_version(release.root)
     if version is None:
         command = f"python tests/asterisk/provision.py {release.major}"
@@ -121,6 +122,13 @@ def latest(request: pytest.FixtureRequest, exchange_of: Callable[[Release], Exch
     """Give the exchange whose Python is new enough to run AGI scripts."""
     release = next(release for release in RELEASES if release.has_python)
     return _lent(exchange_of(release), request)
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    """Give a socket that awaits the exchange's connections; accepting and reading time out."""
+    with Listener() as listening:
+        yield listening
 
 
 def _lent(exchange: Exchange, request: pytest.FixtureRequest) -> Exchange:

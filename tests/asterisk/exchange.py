@@ -15,6 +15,7 @@ folder of its own (see `isolation`), which is also how a test and its call excha
 from __future__ import annotations
 
 import itertools
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -47,7 +48,7 @@ class Exchange:
 
     Args:
         release: Which one; its tree must have been provisioned.
-        sources: The folder that AGI scripts import from, seen read-only.
+        sources: The folder that AGI scripts import from, as it is when the exchange starts.
 
     Attributes:
         release: Which one this is.
@@ -80,17 +81,19 @@ class Exchange:
         self._cell = cell = Cell(self.release.root, cache_folder() / "instances")
         try:
             write_configuration(cell.folder, self.release.root)
+            # A copy, so that the other Python's caches do not end up in the working tree.
+            if self._sources.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(self._sources, cell.folder / "sources", ignore=ignored)
             environment = {
                 "HOME": INSIDE,
                 "LANG": "C.UTF-8",
                 "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                 "PYTHONPATH": f"{INSIDE}/sources",
-                "PYTHONPYCACHEPREFIX": f"{INSIDE}/pycache",
             }
             cell.start(
                 ["asterisk", "-f", "-n", "-q", "-C", f"{INSIDE}/etc/asterisk.conf"],
                 environment=environment,
-                mounts={self._sources: "sources"} if self._sources.is_dir() else {},
                 output=cell.folder / "log" / "output",
             )
             self.wait_until(self._booted, START_TIMEOUT, "Asterisk to start")

@@ -86,7 +86,6 @@ class Cell:
         command: Sequence[str],
         *,
         environment: Mapping[str, str],
-        mounts: Mapping[Path, str],
         output: Path,
     ) -> None:
         """Start the program.
@@ -97,11 +96,9 @@ class Cell:
         Args:
             command: The program as it is known inside the tree, and its arguments.
             environment: Its whole environment.
-            mounts: Folders of the host and where under the cell's folder they appear, read-only.
             output: The file that takes its standard output and standard error.
         """
         tree = shlex.quote(str(self._tree))
-        inside = f"{tree}{INSIDE}"
         script = [
             "set -e",
             f"mount --bind {tree} {tree}",
@@ -109,15 +106,8 @@ class Cell:
             f"mount -t proc proc {tree}/proc",
             f"mount --bind /dev {tree}/dev",
             f"mount -t tmpfs tmpfs {tree}/tmp",
-            f"mount --bind {shlex.quote(str(self.folder))} {inside}",
+            f"mount --bind {shlex.quote(str(self.folder))} {tree}{INSIDE}",
         ]
-        for source, name in mounts.items():
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
-            target = f"{inside}/{shlex.quote(name)}"
-            script += [
-                f"mount --bind {shlex.quote(str(source))} {target}",
-                f"mount -o remount,bind,ro {target}",
-            ]
         values = [shlex.quote(f"{name}={value}") for name, value in environment.items()]
         script.append(
             f"exec env -i {' '.join(values)} $(command -v chroot) {tree} {shlex.join(command)}"

@@ -173,7 +173,6 @@ def _build(release: Release, cache: Path) -> str:
         if version is None:
             raise ProvisionError(f"the new tree has no Asterisk that answers (see {log})")
         _check(release, version)
-        (partial / "etc" / "resolv.conf").touch()
         shutil.rmtree(partial / "var" / "cache" / "apt" / "archives", ignore_errors=True)
         _replace(partial, release.root)
     finally:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,62 +22,18 @@ from .exchange import Exchange, ExchangeError
 from .provision import RELEASES, Release
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable
+
+    from .fastagi import Listener
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-class Session:
-    """The program's side of one AGI session, in bare lines."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        connection.settimeout(5)
-        self._connection = connection
-        self._lines = connection.makefile("rb")
-        self.environment: dict[str, str] = {}
-        while line := self.read():
-            name, _colon, value = line.partition(":")
-            self.environment[name] = value.strip()
-
-    def read(self) -> str:
-        return self._lines.readline().decode().rstrip("\n")
-
-    def write(self, command: str) -> None:
-        self._connection.sendall(f"{command}\n".encode())
-
-    def ask(self, command: str) -> str:
-        self.write(command)
-        return self.read()
-
-    def close(self) -> None:
-        self._lines.close()
-        self._connection.close()
-
-
-class Peer:
-    """A FastAGI server that serves one session after another."""
-
-    def __init__(self, listener: socket.socket) -> None:
-        self._listener = listener
-        self.url = f"agi://127.0.0.1:{listener.getsockname()[1]}"
-
-    @contextlib.contextmanager
-    def session(self) -> Generator[Session, None, None]:
-        connection, _address = self._listener.accept()
-        with contextlib.closing(Session(connection)) as session:
-            yield session
-
-
-@pytest.fixture
-def peer() -> Iterator[Peer]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(5)
-        yield Peer(listener)
-
-
-def test_a_call_reaches_the_server_and_its_status_is_read(exchange: Exchange, peer: Peer) -> None:
-    with exchange.call(f"{peer.url}/menu?lang=en", ["one", "two"]) as call:
-        with peer.session() as session:
+def test_a_call_reaches_the_server_and_its_status_is_read(
+    exchange: Exchange, listener: Listener
+) -> None:
+    with exchange.call(f"{listener.url}/menu?lang=en", ["one", "two"]) as call:
+        with listener.session() as session:
             assert session.environment["agi_network_script"] == "menu?lang=en"
             assert session.environment["agi_channel"] == call.channel
             assert session.environment["agi_context"] == call.context
@@ -93,16 +48,16 @@ def test_a_call_reaches_the_server_and_its_status_is_read(exchange: Exchange, pe
     assert [step.context for step in ending.trace] == [call.context]
 
 
-def test_texts_arrive_as_they_are(exchange: Exchange, peer: Peer) -> None:
+def test_texts_arrive_as_they_are(exchange: Exchange, listener: Listener) -> None:
     text = 'a,b;"c" \\ $x ${CHANNEL} (d) [e] = é'
     with exchange.call(
-        peer.url,
+        listener.url,
         [text, "", "last"],
         variables={"TEXT": text, "LINES": "1\n2\n", "EMPTY": ""},
         caller=Caller("5551234", 'Anna "B"'),
         watch=["TEXT", "LINES", "EMPTY", "NEW", "CALLERID(name)"],
     ) as call:
-        with peer.session() as session:
+        with listener.session() as session:
             assert session.environment["agi_callerid"] == "5551234"
             assert session.environment["agi_calleridname"] == 'Anna "B"'
             assert session.environment["agi_arg_1"] == text
@@ -119,8 +74,8 @@ def test_texts_arrive_as_they_are(exchange: Exchange, peer: Peer) -> None:
     }
 
 
-def test_keys_pressed_live_are_heard_in_order(exchange: Exchange, peer: Peer) -> None:
-    with exchange.call(peer.url) as call, peer.session() as session:
+def test_keys_pressed_live_are_heard_in_order(exchange: Exchange, listener: Listener) -> None:
+    with exchange.call(listener.url) as call, listener.session() as session:
         call.press("1#")
         assert session.ask("WAIT FOR DIGIT 2000") == f"200 result={ord('1')}"
         assert session.ask("WAIT FOR DIGIT 2000") == f"200 result={ord('#')}"
@@ -128,18 +83,18 @@ def test_keys_pressed_live_are_heard_in_order(exchange: Exchange, peer: Peer) ->
         assert session.ask("WAIT FOR DIGIT 2000") == f"200 result={ord('5')}"
 
 
-def test_a_script_presses_keys_and_hangs_up(exchange: Exchange, peer: Peer) -> None:
+def test_a_script_presses_keys_and_hangs_up(exchange: Exchange, listener: Listener) -> None:
     far = Far().wait(0.1).press("42").hangup()
-    with exchange.call(peer.url, far=far) as call:
-        with peer.session() as session:
+    with exchange.call(listener.url, far=far) as call:
+        with listener.session() as session:
             assert session.ask("GET DATA beep 2000 2") == "200 result=42"
             assert session.ask("WAIT FOR DIGIT 3000") in {"200 result=-1", "HANGUP"}
         assert call.wait().agi_status == "HANGUP"
 
 
-def test_a_hangup_is_seen_and_reported(exchange: Exchange, peer: Peer) -> None:
-    with exchange.call(peer.url) as call:
-        with peer.session() as session:
+def test_a_hangup_is_seen_and_reported(exchange: Exchange, listener: Listener) -> None:
+    with exchange.call(listener.url) as call:
+        with listener.session() as session:
             assert session.ask("NOOP") == "200 result=0"
             call.hangup()
             assert session.read() == "HANGUP"
@@ -150,27 +105,27 @@ def test_a_hangup_is_seen_and_reported(exchange: Exchange, peer: Peer) -> None:
     assert ending.trace == ()
 
 
-def test_the_session_may_answer_itself(exchange: Exchange, peer: Peer) -> None:
+def test_the_session_may_answer_itself(exchange: Exchange, listener: Listener) -> None:
     far = Far().press("7")
-    with exchange.call(peer.url, answer=False, far=far), peer.session() as session:
+    with exchange.call(listener.url, answer=False, far=far), listener.session() as session:
         assert session.ask("CHANNEL STATUS") == "200 result=4"
         assert session.ask("ANSWER") == "200 result=0"
         assert session.ask("CHANNEL STATUS") == "200 result=6"
         assert session.ask("WAIT FOR DIGIT 2000") == f"200 result={ord('7')}"
 
 
-def test_a_dead_channel(exchange: Exchange, peer: Peer) -> None:
-    with exchange.call(peer.url, dead=True) as call:
-        with peer.session() as session:
+def test_a_dead_channel(exchange: Exchange, listener: Listener) -> None:
+    with exchange.call(listener.url, dead=True) as call:
+        with listener.session() as session:
             assert session.environment["agi_extension"] == "h"
             assert session.ask("CHANNEL STATUS").startswith("511 ")
             assert session.ask("NOOP") == "200 result=0"
         assert call.wait().trace == (Step(call.context, "h", 2),)
 
 
-def test_the_call_continues_where_agi_sends_it(exchange: Exchange, peer: Peer) -> None:
-    with exchange.call(peer.url) as call:
-        with peer.session() as session:
+def test_the_call_continues_where_agi_sends_it(exchange: Exchange, listener: Listener) -> None:
+    with exchange.call(listener.url) as call:
+        with listener.session() as session:
             assert session.ask(f"SET CONTEXT {LANDING}") == "200 result=0"
             assert session.ask("SET EXTENSION elsewhere") == "200 result=0"
             assert session.ask("SET PRIORITY 2") == "200 result=0"
@@ -178,15 +133,15 @@ def test_the_call_continues_where_agi_sends_it(exchange: Exchange, peer: Peer) -
     assert ending.trace == (Step(LANDING, "elsewhere", 2), Step(LANDING, "elsewhere", 3))
 
 
-def test_dialplan_before_and_after_and_subroutines(exchange: Exchange, peer: Peer) -> None:
+def test_dialplan_before_and_after_and_subroutines(exchange: Exchange, listener: Listener) -> None:
     exchange.dialplan("[own]\nexten => sub,1,Return(own ${ARG1})")
     with exchange.call(
-        peer.url,
+        listener.url,
         before=["Set(FIRST=1)"],
         after=["Gosub(own,sub,1(x))", "Set(LAST=${GOSUB_RETVAL})"],
         watch=["FIRST", "LAST", "GOSUB_RETVAL"],
     ) as call:
-        with peer.session() as session:
+        with listener.session() as session:
             assert session.ask("GOSUB subs join 1 a,b") == "100 result=0 Trying..."
             assert session.read() == "200 result=0 Gosub complete"
             assert session.ask("GET VARIABLE GOSUB_RETVAL") == "200 result=1 (a-b)"
@@ -194,23 +149,23 @@ def test_dialplan_before_and_after_and_subroutines(exchange: Exchange, peer: Pee
     assert variables == {"FIRST": "1", "LAST": "own x", "GOSUB_RETVAL": "own x"}
 
 
-def test_the_operator_redirects_and_drops(exchange: Exchange, peer: Peer) -> None:
-    with exchange.call(peer.url) as call:
-        with peer.session() as session:
+def test_the_operator_redirects_and_drops(exchange: Exchange, listener: Listener) -> None:
+    with exchange.call(listener.url) as call:
+        with listener.session() as session:
             call.redirect(LANDING, "away", "3")
             assert session.read() == "HANGUP"
         assert call.wait().trace == (Step(LANDING, "away", 3),)
-    with exchange.call(peer.url) as call:
-        with peer.session() as session:
+    with exchange.call(listener.url) as call:
+        with listener.session() as session:
             call.drop()
             assert session.read() == "HANGUP"
         assert call.wait().agi_status == "HANGUP"
 
 
 @pytest.mark.parametrize("sound", ["silence", "tone"])
-def test_the_far_end_is_silent_or_not(exchange: Exchange, peer: Peer, sound: str) -> None:
+def test_the_far_end_is_silent_or_not(exchange: Exchange, listener: Listener, sound: str) -> None:
     name = f"take-{sound}"
-    with exchange.call(peer.url) as call, peer.session() as session:
+    with exchange.call(listener.url) as call, listener.session() as session:
         if sound == "tone":
             call.tone()
         reply = session.ask(f'RECORD FILE {name} wav "#" 600 s=0')
@@ -221,10 +176,10 @@ def test_the_far_end_is_silent_or_not(exchange: Exchange, peer: Peer, sound: str
     assert (len(set(audio)) > 10) == (sound == "tone")
 
 
-def test_the_database_is_shared_with_the_test(exchange: Exchange, peer: Peer) -> None:
+def test_the_database_is_shared_with_the_test(exchange: Exchange, listener: Listener) -> None:
     value = 'a "quoted" \\ value'
     exchange.database_put("test family", "key", value)
-    with exchange.call(peer.url), peer.session() as session:
+    with exchange.call(listener.url), listener.session() as session:
         assert session.ask('DATABASE GET "test family" key') == f"200 result=1 ({value})"
         assert session.ask('DATABASE PUT "test family" new "1 2"') == "200 result=1"
     assert exchange.database_get("test family", "new") == "1 2"
@@ -232,9 +187,9 @@ def test_the_database_is_shared_with_the_test(exchange: Exchange, peer: Peer) ->
     assert exchange.database_get("test family", "new") is None
 
 
-def test_calls_overlap(exchange: Exchange, peer: Peer) -> None:
-    with exchange.call(peer.url, ["first"]) as first, peer.session() as one:
-        with exchange.call(peer.url, ["second"]) as second, peer.session() as two:
+def test_calls_overlap(exchange: Exchange, listener: Listener) -> None:
+    with exchange.call(listener.url, ["first"]) as first, listener.session() as one:
+        with exchange.call(listener.url, ["second"]) as second, listener.session() as two:
             first.press("1")
             second.press("2")
             assert two.ask("WAIT FOR DIGIT 2000") == f"200 result={ord('2')}"
@@ -286,8 +241,12 @@ def test_a_script_imports_from_the_sources(latest: Exchange) -> None:
     script = latest.script("import pystrix_typed, sys\nsys.exit(0)\n")
     with latest.call(script) as call:
         assert call.wait().agi_status == "SUCCESS", latest.log()[-2000:]
+
+
+def test_the_shared_tree_cannot_be_written(exchange: Exchange) -> None:
+    inside = _processes(exchange.pid)[1]
     with pytest.raises(OSError, match="Read-only"):
-        _write_inside(latest)
+        Path(f"/proc/{inside}/root/etc/intruder").write_text("")
 
 
 def test_eagi_hears_the_caller(latest: Exchange) -> None:
@@ -307,11 +266,11 @@ sys.stdin.readline()
         assert call.wait().variables["HEARD"] == "True"
 
 
-def test_two_exchanges_at_once(exchange: Exchange, peer: Peer) -> None:
+def test_two_exchanges_at_once(exchange: Exchange, listener: Listener) -> None:
     with Exchange(exchange.release) as other:
         exchange.database_put("whose", "key", "session")
         assert other.database_get("whose", "key") is None
-        with other.call(peer.url) as call, peer.session() as session:
+        with other.call(listener.url) as call, listener.session() as session:
             assert session.environment["agi_channel"] == call.channel
         folder, pid = other.folder, other.pid
     assert not folder.exists()
@@ -364,9 +323,3 @@ def _alive(process: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
-
-
-def _write_inside(exchange: Exchange) -> None:
-    """Try to write to the sources as the exchange sees them."""
-    inside = _processes(exchange.pid)[1]
-    (Path(f"/proc/{inside}/root/mnt/sources") / "intruder").write_text("")
