@@ -1,0 +1,108 @@
+"""AGI: steering one call of Asterisk's from Python.
+
+::
+
+    from pystrix_typed import agi
+
+    with agi.AGI() as session:
+        session.execute(agi.core.Answer())
+        entry = session.execute(agi.core.GetData("vm-password", timeout=5000, max_digits=4))
+
+Every name is loaded when it is first used: Asterisk starts one interpreter per AGI call, so an AGI
+script never pays for the server, nor a command for its neighbours.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pystrix_typed.agi import aio as aio
+    from pystrix_typed.agi import core as core
+    from pystrix_typed.agi.core.environment import Environment as Environment
+    from pystrix_typed.agi.exceptions import AGIAppError as AGIAppError
+    from pystrix_typed.agi.exceptions import AGIClosedError as AGIClosedError
+    from pystrix_typed.agi.exceptions import AGIDBError as AGIDBError
+    from pystrix_typed.agi.exceptions import AGIDeadChannelError as AGIDeadChannelError
+    from pystrix_typed.agi.exceptions import AGIError as AGIError
+    from pystrix_typed.agi.exceptions import AGIException as AGIException
+    from pystrix_typed.agi.exceptions import AGIHangup as AGIHangup
+    from pystrix_typed.agi.exceptions import AGIInvalidCommandError as AGIInvalidCommandError
+    from pystrix_typed.agi.exceptions import AGINoResultError as AGINoResultError
+    from pystrix_typed.agi.exceptions import AGIProtocolError as AGIProtocolError
+    from pystrix_typed.agi.exceptions import AGIResultHangup as AGIResultHangup
+    from pystrix_typed.agi.exceptions import AGISIGHUPHangup as AGISIGHUPHangup
+    from pystrix_typed.agi.exceptions import AGISIGPIPEHangup as AGISIGPIPEHangup
+    from pystrix_typed.agi.exceptions import AGITimeoutError as AGITimeoutError
+    from pystrix_typed.agi.exceptions import AGIUnknownError as AGIUnknownError
+    from pystrix_typed.agi.exceptions import AGIUsageError as AGIUsageError
+    from pystrix_typed.agi.record import Action as Action
+    from pystrix_typed.agi.record import Item as Item
+    from pystrix_typed.agi.record import Record as Record
+    from pystrix_typed.agi.server import FastAGIServer as FastAGIServer
+    from pystrix_typed.agi.server import Handler as Handler
+    from pystrix_typed.agi.session import AGI as AGI
+    from pystrix_typed.agi.session import FastAGI as FastAGI
+    from pystrix_typed.agi.session import Session as Session
+    from pystrix_typed.agi.wire import Reply as Reply
+
+__all__ = [
+    "AGI",
+    "AGIAppError",
+    "AGIClosedError",
+    "AGIDBError",
+    "AGIDeadChannelError",
+    "AGIError",
+    "AGIException",
+    "AGIHangup",
+    "AGIInvalidCommandError",
+    "AGINoResultError",
+    "AGIProtocolError",
+    "AGIResultHangup",
+    "AGISIGHUPHangup",
+    "AGISIGPIPEHangup",
+    "AGITimeoutError",
+    "AGIUnknownError",
+    "AGIUsageError",
+    "Action",
+    "Environment",
+    "FastAGI",
+    "FastAGIServer",
+    "Handler",
+    "Item",
+    "Record",
+    "Reply",
+    "Session",
+    "aio",
+    "core",
+]
+
+_HOMES = {
+    "AGI": "session",
+    "Action": "record",
+    "Environment": "core.environment",
+    "FastAGI": "session",
+    "FastAGIServer": "server",
+    "Handler": "server",
+    "Item": "record",
+    "Record": "record",
+    "Reply": "wire",
+    "Session": "session",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object
+    if name in ("aio", "core"):
+        # Importing a submodule binds it here.
+        __import__(f"{__name__}.{name}")
+        return globals()[name]
+    home = f"{__name__}.{_HOMES.get(name, 'exceptions')}"
+    value = getattr(__import__(home, fromlist=[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

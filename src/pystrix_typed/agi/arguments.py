@@ -1,0 +1,324 @@
+"""Checks and normalises what an action is built with.
+
+One function per argument type of the spec. Whatever it is given (a program that no checker has seen
+gives anything) it checks; the generated constructors carry the types. Each takes the action and the
+argument's name for its message, and gives the value in the wire's unit; giving it that value again
+changes nothing, so that `dataclasses.replace` and pickle round-trip. `TypeError` names a wrong
+kind, `ValueError` a value that Asterisk would misread, cut, or take for a second command.
+"""
+
+from __future__ import annotations
+
+from os import fspath
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable  # noqa: F401 - named in a cast, like the next two
+    from datetime import timedelta  # noqa: F401
+    from os import PathLike  # noqa: F401
+    from typing import NoReturn, TypeVar, cast
+
+    from pystrix_typed.agi.record import AnyAction
+
+    Plain = TypeVar("Plain", int, str)
+else:
+
+    def cast(_kind: str, value: object) -> object:
+        """Stand in for `typing.cast`, which only the checkers look at."""
+        return value
+
+
+DTMF = "0123456789ABCD*#"
+INT32 = (-(2**31), 2**31 - 1)
+
+
+def _wrong(
+    error: type[Exception], action: AnyAction, name: str, value: object, rule: str
+) -> NoReturn:
+    shown = repr(value)
+    if len(shown) > 80:
+        shown = shown[:77] + "..."
+    raise error(f"{type(action).__name__}({name}={shown}): {rule}")
+
+
+def string(
+    action: AnyAction,
+    name: str,
+    value: object,
+    *,
+    forbids: str = "",
+    allow_empty: bool = True,
+    max_bytes: int | None = None,
+) -> str:
+    """Check a text: one word on the wire, whatever it holds."""
+    if not isinstance(value, str):
+        _wrong(TypeError, action, name, value, f"must be a str, not {type(value).__name__}")
+    if "\n" in value or "\0" in value:
+        what = "a line feed" if "\n" in value else "a NUL"
+        _wrong(ValueError, action, name, value, f"must not hold {what}: AGI cannot express it")
+    if not value and not allow_empty:
+        _wrong(ValueError, action, name, value, "must not be empty")
+    for character in forbids:
+        if character in value:
+            _wrong(ValueError, action, name, value, f"must not hold {character!r}")
+    if not value.isascii():
+        try:
+            size = len(value.encode("utf-8", "surrogateescape"))
+        except UnicodeEncodeError:
+            _wrong(ValueError, action, name, value, "holds a lone surrogate, which is no character")
+    else:
+        size = len(value)
+    if max_bytes is not None and size > max_bytes:
+        _wrong(
+            ValueError,
+            action,
+            name,
+            value,
+            f"has {size} bytes in UTF-8, and Asterisk would cut it at {max_bytes}",
+        )
+    return value if value.__class__ is str else str.__str__(value)
+
+
+def path(
+    action: AnyAction, name: str, value: object, *, forbids: str = "", allow_empty: bool = True
+) -> str:
+    """Check a file name: a str, or anything that `os.fspath` gives one for."""
+    if not isinstance(value, str) and hasattr(value, "__fspath__"):
+        value = fspath(cast("PathLike[str]", value))
+    if not isinstance(value, str):
+        kind = type(value).__name__
+        _wrong(
+            TypeError, action, name, value, f"must be a str or an os.PathLike of str, not {kind}"
+        )
+    return string(action, name, value, forbids=forbids, allow_empty=allow_empty)
+
+
+def digits(action: AnyAction, name: str, value: object) -> str:
+    """Check telephone keys, as a text or an iterable of keys: 0-9, A-D, ``*`` and ``#``."""
+    keys = _keys(action, name, value).upper()
+    for key in keys:
+        if key not in DTMF:
+            _wrong(ValueError, action, name, value, f"{key!r} is no telephone key (0-9, A-D, *, #)")
+    return keys
+
+
+def spoken_digits(action: AnyAction, name: str, value: object) -> str:
+    """Check the digits that SAY DIGITS speaks: ``*``, ``#`` and ``-`` may follow a digit."""
+    keys = str(value) if value.__class__ is int else _keys(action, name, value)
+    for key in keys:
+        if key not in "0123456789*#-":
+            _wrong(ValueError, action, name, value, f"SAY DIGITS cannot speak {key!r}")
+    leading = keys[1:2] if keys[:1] == "-" else keys[:1]
+    if not leading.isdecimal():
+        _wrong(
+            ValueError,
+            action,
+            name,
+            value,
+            "must begin with a decimal digit, or Asterisk refuses it; SayAlpha speaks any of them",
+        )
+    return keys
+
+
+def _keys(action: AnyAction, name: str, value: object) -> str:
+    if isinstance(value, str):
+        return str.__str__(value)
+    if not hasattr(value, "__iter__") or isinstance(value, (bytes, bytearray)):
+        kind = type(value).__name__
+        _wrong(TypeError, action, name, value, f"must be a str or an iterable of keys, not {kind}")
+    keys: list[str] = []
+    for key in cast("Iterable[object]", value):
+        if isinstance(key, bool) or not isinstance(key, (int, str)):
+            _wrong(TypeError, action, name, value, "every key must be a str or an int")
+        keys.append(str(key))
+    return "".join(keys)
+
+
+def integer(
+    action: AnyAction,
+    name: str,
+    value: object,
+    low: int | None = INT32[0],
+    high: int | None = INT32[1],
+) -> int:
+    """Check a whole number."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        _wrong(TypeError, action, name, value, f"must be an int, not {type(value).__name__}")
+    if (low is not None and value < low) or (high is not None and value > high):
+        _wrong(ValueError, action, name, value, f"must be {_range(low, high)}")
+    return int(value)
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if high is None:
+        return f"at least {low}"
+    if low is None:
+        return f"at most {high}"
+    return f"between {low} and {high}"
+
+
+def _amount(action: AnyAction, name: str, value: object, unit: str, per_second: int) -> float:
+    """Give a time as a number in the wire's unit."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if value - value != 0:  # infinite, or not a number
+            _wrong(ValueError, action, name, value, f"must be a finite number of {unit}")
+        return value
+    if hasattr(value, "total_seconds"):
+        # A timedelta, told by its method: importing datetime to ask would cost every call.
+        # Its parts are whole numbers, so that no rounding creeps in.
+        time = cast("timedelta", value)
+        microseconds = (time.days * 86_400 + time.seconds) * 1_000_000 + time.microseconds
+        return microseconds * per_second / 1_000_000
+    kind = type(value).__name__
+    _wrong(TypeError, action, name, value, f"must be a number of {unit} or a timedelta, not {kind}")
+
+
+def _whole(
+    action: AnyAction,
+    name: str,
+    value: object,
+    unit: str,
+    per_second: int,
+    low: int | None,
+    high: int | None,
+) -> int:
+    amount = _amount(action, name, value, unit, per_second)
+    if amount != int(amount):
+        _wrong(ValueError, action, name, value, f"must be a whole number of {unit}")
+    return integer(action, name, int(amount), low, high)
+
+
+def milliseconds(
+    action: AnyAction,
+    name: str,
+    value: object,
+    low: int | None = INT32[0],
+    high: int | None = INT32[1],
+) -> int:
+    """Check a time in milliseconds; a `timedelta` works too."""
+    return _whole(action, name, value, "milliseconds", 1000, low, high)
+
+
+def seconds(
+    action: AnyAction,
+    name: str,
+    value: object,
+    low: int | None = INT32[0],
+    high: int | None = INT32[1],
+) -> int:
+    """Check a time in whole seconds; a `timedelta` works too."""
+    return _whole(action, name, value, "seconds", 1, low, high)
+
+
+def fractional_seconds(
+    action: AnyAction,
+    name: str,
+    value: object,
+    low: float | None = None,
+    high: float | None = None,
+) -> float:
+    """Check a time in seconds, fractions allowed; a `timedelta` works too."""
+    amount = float(_amount(action, name, value, "seconds", 1))
+    if (low is not None and amount < low) or (high is not None and amount > high):
+        _wrong(ValueError, action, name, value, f"must be {_range(low, high)}")
+    return amount
+
+
+def samples(
+    action: AnyAction,
+    name: str,
+    value: object,
+    low: int | None = INT32[0],
+    high: int | None = INT32[1],
+) -> int:
+    """Check a position in samples."""
+    return integer(action, name, value, low, high)
+
+
+def epoch(
+    action: AnyAction,
+    name: str,
+    value: object,
+    low: int | None = INT32[0],
+    high: int | None = INT32[1],
+) -> int:
+    """Check a moment: seconds since 1970 in UTC, a datetime, a date, a time of today, None for now.
+
+    A `datetime` without a time zone, a `date` and a `time` are local to this machine. Fractions of
+    a second are dropped.
+    """
+    if value is None:
+        from time import time as now
+
+        value = now()
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if value - value != 0:
+            _wrong(ValueError, action, name, value, "must be a finite number of seconds")
+        return integer(action, name, value.__floor__(), low, high)
+    import datetime
+
+    if isinstance(value, datetime.time):
+        value = datetime.datetime.combine(datetime.datetime.now(value.tzinfo).date(), value)
+    elif isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        value = datetime.datetime.combine(value, datetime.time())
+    if not isinstance(value, datetime.datetime):
+        _wrong(
+            TypeError,
+            action,
+            name,
+            value,
+            "must be seconds since 1970, a datetime, a date, a time or None, "
+            f"not {type(value).__name__}",
+        )
+    return integer(action, name, value.timestamp().__floor__(), low, high)
+
+
+def label(action: AnyAction, name: str, value: object, low: int = 1) -> int | str:
+    """Check a priority: a positive number, or a label's name."""
+    if isinstance(value, str):
+        return string(action, name, value, allow_empty=False)
+    return integer(action, name, value, low)
+
+
+def choice(action: AnyAction, name: str, value: object, values: tuple[Plain, ...]) -> Plain:
+    """Check one of a few values; a member of the enumeration gives its plain value."""
+    if not isinstance(value, bool):
+        for plain in values:
+            if plain == value:
+                return plain
+    shown = ", ".join([repr(plain) for plain in values])
+    error = ValueError if isinstance(value, type(values[0])) else TypeError
+    _wrong(error, action, name, value, f"must be one of {shown}")
+
+
+def flag(action: AnyAction, name: str, value: object) -> bool:
+    """Check a yes or no."""
+    if value is not True and value is not False:
+        _wrong(TypeError, action, name, value, f"must be a bool, not {type(value).__name__}")
+    return value
+
+
+_SPLITTING = str.maketrans({character: "\\" + character for character in '\\",()[]'})
+
+
+def options(action: AnyAction, name: str, value: object) -> str:
+    """Compose an application's arguments.
+
+    Args:
+        action: The action, for messages.
+        name: The argument's name, for messages.
+        value: A str is the whole argument text as the dialplan would write it, sent as it is. Of
+            an iterable each element is one argument: what Asterisk would split or strip (commas,
+            quotes, backslashes, brackets) is escaped, so that a stranger's text stays one argument.
+    """
+    if isinstance(value, str):
+        return string(action, name, value)
+    if not hasattr(value, "__iter__") or isinstance(value, (bytes, bytearray)):
+        kind = type(value).__name__
+        _wrong(TypeError, action, name, value, f"must be a str or an iterable of str, not {kind}")
+    composed: list[str] = []
+    for part in cast("Iterable[object]", value):
+        if isinstance(part, bool) or not isinstance(part, (int, str)):
+            _wrong(TypeError, action, name, value, "every option must be a str or an int")
+        composed.append(str(part).translate(_SPLITTING))
+    return string(action, name, ",".join(composed))

@@ -1,0 +1,180 @@
+"""What actions and results are made of: frozen, slotted records that import nothing.
+
+Asterisk starts one interpreter per AGI call, and `dataclasses` alone costs as much as the rest of
+the package. So the generated classes spell out ``__slots__`` and ``__init__``, this base does the
+rest, and `dataclasses` is imported only when somebody asks for fields: to `dataclasses.fields`,
+`asdict`, `replace`, `is_dataclass`, to mypy and to pyright they are dataclasses all the same.
+"""
+
+from __future__ import annotations
+
+from pystrix_typed.agi.wire import encode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from dataclasses import Field
+    from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar, dataclass_transform
+
+    from pystrix_typed.agi.exceptions import AGIException
+    from pystrix_typed.agi.wire import Reply, Words
+
+    R_co = TypeVar("R_co", covariant=True)
+    AnyAction: TypeAlias = "Action[object]"
+else:
+    R_co = None
+
+    class Generic:
+        """Stand in for `typing.Generic`: the parameter of ``Action[R]`` is for the checkers."""
+
+        __slots__ = ()
+        __class_getitem__ = classmethod(type(list[int]))
+
+    def dataclass_transform(**_options: object) -> Callable[[type], type]:
+        """Stand in for `typing.dataclass_transform`, which only the checkers look at."""
+        return lambda cls: cls
+
+
+__all__ = ["Action", "Item", "Record"]
+
+
+class _Fields:
+    """Builds a record's ``__dataclass_fields__`` the first time that somebody asks for it."""
+
+    __slots__ = ()
+
+    def __get__(self, _record: object, owner: type[Record]) -> dict[str, Field[Any]]:
+        import dataclasses
+
+        names = owner.__match_args__
+        if not names and owner.__init__ is object.__init__:
+            defaults: tuple[object, ...] = ()
+        else:
+            defaults = owner.__init__.__defaults__ or ()
+        required = len(names) - len(defaults)
+        specs: list[Any] = []
+        for position, name in enumerate(names):
+            annotation = _annotation(owner, name)
+            if position < required:
+                specs.append((name, annotation))
+            else:
+                default = defaults[position - required]
+                specs.append((name, annotation, dataclasses.field(default=default)))
+        made = dataclasses.make_dataclass(owner.__name__, specs, frozen=True)
+        found: dict[str, Field[Any]] = {field.name: field for field in dataclasses.fields(made)}
+        owner.__dataclass_fields__ = found
+        return found
+
+
+def _annotation(owner: type[Record], name: str) -> object:
+    import inspect
+
+    for cls in owner.__mro__:
+        annotations = inspect.get_annotations(cls)
+        if name in annotations:
+            return annotations[name]
+    return object
+
+
+@dataclass_transform(frozen_default=True, eq_default=True)
+class Record:
+    """A frozen value: compared and hashed by class and fields, printed as it is built."""
+
+    __slots__ = ()
+    __match_args__: ClassVar[tuple[str, ...]] = ()
+
+    if TYPE_CHECKING:
+        __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    else:
+        __dataclass_fields__ = _Fields()
+
+    def _values(self) -> tuple[object, ...]:
+        return tuple([getattr(self, name) for name in self.__match_args__])
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._values()))
+
+    def __repr__(self) -> str:
+        shown = ", ".join([f"{name}={getattr(self, name)!r}" for name in self.__match_args__])
+        return f"{type(self).__qualname__}({shown})"
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(
+            f"{type(self).__name__} is immutable: cannot set {name!r}; "
+            f"dataclasses.replace() makes a changed copy"
+        )
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable: cannot delete {name!r}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
+        return (type(self), self._values())
+
+    def __replace__(self, **changes: object) -> Self:
+        """What `copy.replace` calls (Python 3.13)."""
+        import dataclasses
+
+        return dataclasses.replace(self, **changes)
+
+
+class Item(Record):
+    """One key of a reply: ``result=-1 (hangup)`` is the value ``-1`` with the data ``hangup``."""
+
+    __slots__ = ("data", "value")
+    __match_args__ = ("value", "data")
+    value: str
+    data: str | None
+
+    def __init__(self, value: str, data: str | None = None) -> None:
+        assign = object.__setattr__
+        assign(self, "value", value)
+        assign(self, "data", data)
+
+
+class Action(Record, Generic[R_co]):
+    """One AGI command with its arguments, ready to be executed any number of times.
+
+    ``execute(action: Action[R]) -> R``: the parameter is what the command reports, `None` for one
+    that only succeeds or raises. The classes in `pystrix_typed.agi.core` are generated from the
+    spec; so are those of a spec of your own.
+
+    Attributes:
+        command: The command words as Asterisk's documentation writes them: ``"STREAM FILE"``.
+    """
+
+    __slots__ = ()
+    command: ClassVar[str]
+
+    # The spec's facts about the command, in the form that the session reads.
+    _dead: ClassVar[bool] = False
+    _settles: ClassVar[tuple[str, ...]] = ()
+    _multiline: ClassVar[bool] = False
+    _answers_twice: ClassVar[bool] = False
+    _codes: ClassVar[tuple[int, ...]] = (200,)
+    _usage_hint: ClassVar[str] = ""
+
+    def _words(self) -> Words:
+        """Give the arguments as they travel; an omitted one is None."""
+        return ()
+
+    def _read(self, reply: Reply) -> R_co:
+        """Give what the reply means, and note the outcome's id on it."""
+        raise NotImplementedError(f"{type(self).__name__} does not read replies")  # abstract
+
+    @property
+    def line(self) -> bytes:
+        """The command line as it goes over the wire, with its line feed.
+
+        Raises:
+            ValueError: Asterisk would cut or split the line: over 8191 bytes, over 127 words.
+        """
+        return encode(self.command, self._words())
+
+    def _error(self, kind: type[AGIException], reply: Reply, message: str) -> AGIException:
+        """Build the exception of an outcome; its message names the command and Asterisk's words."""
+        return kind(f"{self.command}: {message} ({reply.shown})", action=self, reply=reply)

@@ -1,0 +1,403 @@
+"""The blocking sessions: `AGI` on the descriptors that Asterisk gives a script, `FastAGI` on TCP.
+
+Each is a short loop that feeds `pystrix_typed.agi.protocol.Protocol`: write what it yields, read
+until the moment that it names, send it what came.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from time import monotonic
+
+from pystrix_typed.agi.exceptions import AGITimeoutError
+from pystrix_typed.agi.protocol import Protocol
+from pystrix_typed.agi.turn import Turn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from datetime import timedelta
+    from types import EllipsisType, FrameType, TracebackType
+    from typing import Self, TypeVar
+
+    from pystrix_typed.agi.core.environment import Environment
+    from pystrix_typed.agi.protocol import Exchange
+    from pystrix_typed.agi.record import Action
+
+    R = TypeVar("R")
+
+__all__ = ["AGI", "FastAGI", "Session"]
+
+_CHUNK = 65_536
+
+
+def in_seconds(timeout: float | timedelta | None) -> float | None:
+    """Give a time in seconds."""
+    if timeout is None or isinstance(timeout, (int, float)):
+        return timeout
+    return timeout.total_seconds()
+
+
+class Session:
+    """One call, steered over AGI or FastAGI; `AGI` and `FastAGI` say over what.
+
+    A session may be shared by threads: their commands are sent one at a time, in the order of the
+    calls.
+    """
+
+    def __init__(
+        self,
+        protocol: Protocol,
+        timeout: float | timedelta | None,
+        handshake: float | None,
+        debug: bool,
+    ) -> None:
+        self._protocol = protocol
+        self._timeout = in_seconds(timeout)
+        self._turn = Turn()
+        self._debug = debug
+        self._closed = False
+        self._environment: Environment | None = None
+        try:
+            self._variables = self._drive(
+                protocol.start(None if handshake is None else monotonic() + handshake)
+            )
+        except BaseException:
+            self.close()
+            raise
+
+    def execute(
+        self, action: Action[R], *, timeout: float | timedelta | EllipsisType | None = ...
+    ) -> R:
+        """Execute one action and give what it reports.
+
+        Args:
+            action: What to do; the same action may be executed any number of times.
+            timeout: Seconds (or a `timedelta`) until the command is abandoned; None waits as long
+                as it takes. Without it the session's own deadline counts. The wait for another
+                thread's command is part of it.
+
+        Raises:
+            AGIHangup: The call is over, and the command needs a live channel.
+            AGIAppError: Asterisk tried and failed.
+            AGITimeoutError: The deadline passed. The session stays usable.
+            AGIError: Anything else that went wrong; see `pystrix_typed.agi.exceptions`.
+            ValueError: The command line is longer than what this Asterisk reads. Nothing was sent.
+        """
+        limit = self._timeout if timeout is ... else in_seconds(timeout)
+        deadline = None if limit is None else monotonic() + limit
+        if not self._turn.take(limit):
+            raise AGITimeoutError(
+                f"{action.command} was not sent before the deadline: another command is running",
+                action=action,
+            )
+        try:
+            return self._drive(self._protocol.execute(action, deadline))
+        finally:
+            self._turn.give()
+
+    @property
+    def environment(self) -> Environment:
+        """The variables that Asterisk sent at the start, typed."""
+        if self._environment is None:
+            from pystrix_typed.agi.core.environment import Environment
+
+            self._environment = Environment(self._variables)
+        return self._environment
+
+    def get_environment(self) -> dict[str, str]:
+        """Give a copy of the ``agi_*`` variables, as Asterisk sent them."""
+        return dict(self._variables)
+
+    @property
+    def hung_up(self) -> bool:
+        """Whether the call is known to be over.
+
+        Looks at what Asterisk has already said, and asks nothing.
+        """
+        if self._protocol.hangup is None and not self._closed and self._turn.take_if_free():
+            try:
+                data = self._read(monotonic())
+                if data is not None:
+                    self._protocol.received(data)
+            finally:
+                self._turn.give()
+        return self._protocol.hangup is not None
+
+    def on_hangup(self, callback: Callable[[], object]) -> None:
+        """Call `callback` once when the call is found to be over; at once if it already is.
+
+        It runs where the session learns of it: in the thread that is executing a command, or in
+        the signal handler of an `AGI`. It must not execute actions.
+        """
+        if self._protocol.hangup is not None:
+            callback()
+        else:
+            self._protocol.on_hangup.append(callback)
+
+    def close(self) -> None:
+        """End the session: Asterisk goes on with the dialplan. Closing twice does no harm."""
+        if not self._closed:
+            self._closed = True
+            self._protocol.close()
+            self._disconnect()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # ---- the driver ----
+
+    def _drive(self, steps: Exchange[R]) -> R:
+        """Run one exchange."""
+        protocol = self._protocol
+        try:
+            data, until = next(steps)
+            while True:
+                if data:
+                    self._write(data)
+                    protocol.sending = False
+                data, until = steps.send(self._read(until))
+        except StopIteration as end:
+            result: R = end.value
+            return result
+        except BaseException:
+            fence = protocol.abandon(monotonic())
+            if fence:
+                self._write(fence)
+                protocol.sending = False
+            raise
+
+    def _write(self, data: bytes) -> None:
+        """Write all of it; a connection that is gone is found out by the read that follows."""
+        if self._debug:
+            _show(">>", data)
+        try:
+            while data:
+                data = data[self._send(data) :]
+        except (BrokenPipeError, ConnectionError):
+            return
+
+    def _read(self, until: float | None) -> bytes | None:
+        """Give what comes, ``b""`` at the end of the stream, None when the moment passed."""
+        if until is not None and not _readable(self._fileno(), until - monotonic()):
+            return None
+        try:
+            data = self._receive()
+        except ConnectionError:
+            data = b""
+        if self._debug:
+            _show("<<", data)
+        return data
+
+    def _send(self, data: bytes) -> int:
+        raise NotImplementedError  # abstract
+
+    def _receive(self) -> bytes:
+        raise NotImplementedError  # abstract
+
+    def _fileno(self) -> int:
+        raise NotImplementedError  # abstract
+
+    def _disconnect(self) -> None:
+        raise NotImplementedError  # abstract
+
+
+def _show(mark: str, data: bytes) -> None:
+    """Show a piece of the dialogue, line by line."""
+    lines = data.decode("utf-8", "backslashreplace").splitlines()
+    sys.stderr.write("".join([f"{mark} {line}\n" for line in lines]))
+
+
+def _readable(descriptor: int, wait: float) -> bool:
+    """Wait until there is something to read, the end included; False when the time passed."""
+    import select
+
+    wait = max(wait, 0.0)
+    if sys.platform == "win32":
+        return bool(select.select([descriptor], [], [], wait)[0])
+    poll = select.poll()  # unlike select, good for any number of descriptors
+    poll.register(descriptor, select.POLLIN)
+    # Round up: a wait that ends early would be one more round for nothing.
+    return bool(poll.poll(-(-wait * 1000 // 1)))
+
+
+class AGI(Session):
+    """The session of a script that Asterisk started: over stdin and stdout.
+
+    The variables are read at once. While the session is alive, what the program prints goes to
+    stderr, so that a stray ``print`` does not reach Asterisk as a command, and standard input is
+    empty, so that a subprocess does not steal replies.
+
+    Asterisk sends SIGHUP when the call is over. The session takes it as notice and no more; a
+    handler of yours that was there before is called too. After the session it is handed back if
+    there was one; otherwise a late SIGHUP stays harmless to the work after the call. A script that
+    has closed its session still pins the channel until it exits.
+
+    Args:
+        debug: Write the dialogue to stderr.
+        timeout: The deadline of a command in seconds (or a `timedelta`), unless `execute` names
+            another; None for none.
+        handshake_timeout: Seconds to wait for the variables at the start.
+        resync_timeout: Seconds that an abandoned command may take to end before the session is
+            given up.
+        verify_values: Ask Asterisk to prove the end of every value, at one round trip each: for
+            those who read what strangers wrote, from a peer that may write it in pieces.
+        redirect_stdout: Send what the program prints to stderr.
+        handle_sighup: Take SIGHUP as notice of the hangup. Signals can only be handled in the main
+            thread; elsewhere, and on Windows, this does nothing.
+        stdin: The descriptor to read from.
+        stdout: The descriptor to write to.
+
+    Raises:
+        AGITimeoutError: No variables came in time: the script was not started by Asterisk.
+        AGIProtocolError: What came is not AGI.
+        AGISIGPIPEHangup: The input ended before the variables did.
+    """
+
+    def __init__(
+        self,
+        debug: bool = False,
+        *,
+        timeout: float | timedelta | None = None,
+        handshake_timeout: float | None = 30.0,
+        resync_timeout: float = 30.0,
+        verify_values: bool = False,
+        redirect_stdout: bool = True,
+        handle_sighup: bool = True,
+        stdin: int = 0,
+        stdout: int = 1,
+    ) -> None:
+        # Copies that no subprocess inherits.
+        self._input = os.dup(stdin)
+        self._output = os.dup(stdout)
+        if redirect_stdout:
+            _shield(stdin, stdout)
+        protocol = Protocol(resync_timeout=resync_timeout, verify_values=verify_values)
+        self._sighup = _Sighup(protocol) if handle_sighup else None
+        super().__init__(protocol, timeout, handshake_timeout, debug)
+
+    def _disconnect(self) -> None:
+        os.close(self._input)
+        os.close(self._output)
+        if self._sighup is not None:
+            self._sighup.hand_back()
+
+    def _send(self, data: bytes) -> int:
+        return os.write(self._output, data)
+
+    def _receive(self) -> bytes:
+        return os.read(self._input, _CHUNK)
+
+    def _fileno(self) -> int:
+        return self._input
+
+
+class _Sighup:
+    """Takes SIGHUP as notice of the hangup, where signals can be handled."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        # The module behind signal: signal itself imports enum, which costs a script's start.
+        if TYPE_CHECKING:
+            import signal as signals
+        else:
+            import _signal as signals
+        self._signals = signals
+        self._installed = False
+        if not hasattr(signals, "SIGHUP"):
+            return  # Windows
+        previous = self._previous = signals.getsignal(signals.SIGHUP)
+
+        def hang_up(number: int, frame: FrameType | None) -> None:
+            protocol.note_hangup()
+            if callable(previous):
+                previous(number, frame)
+
+        try:
+            signals.signal(signals.SIGHUP, hang_up)
+        except ValueError:
+            return  # not the main thread
+        self._installed = True
+
+    def hand_back(self) -> None:
+        """Put back what was there, unless it was the default: that would kill the process."""
+        signals = self._signals
+        if self._installed and self._previous not in (None, signals.SIG_DFL):
+            try:
+                signals.signal(signals.SIGHUP, self._previous)
+            except ValueError:
+                return  # closed by another thread than the one that opened it
+
+
+def _shield(stdin: int, stdout: int) -> None:
+    """Point the program's stdin at nothing and its stdout at stderr."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    try:
+        os.dup2(nothing, stdin)
+    finally:
+        os.close(nothing)
+    try:
+        os.dup2(2, stdout)
+    except OSError:
+        # There is no stderr: nobody would read it.
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nothing, stdout)
+        finally:
+            os.close(nothing)
+
+
+class FastAGI(Session):
+    """The session of one FastAGI connection; `FastAGIServer` makes one for each call.
+
+    Args:
+        connection: A connected socket; the session owns it from here on, and closes it.
+        debug: Write the dialogue to stderr.
+        timeout: The deadline of a command in seconds (or a `timedelta`), unless `execute` names
+            another; None for none.
+        handshake_timeout: Seconds to wait for the variables at the start.
+        resync_timeout: Seconds that an abandoned command may take to end before the session is
+            given up.
+        verify_values: Ask Asterisk to prove the end of every value, at one round trip each.
+
+    Raises:
+        AGITimeoutError: No variables came in time.
+        AGIProtocolError: What came is not AGI.
+        AGISIGPIPEHangup: The connection ended before the variables did.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        debug: bool = False,
+        *,
+        timeout: float | timedelta | None = None,
+        handshake_timeout: float | None = 30.0,
+        resync_timeout: float = 30.0,
+        verify_values: bool = False,
+    ) -> None:
+        connection.setblocking(True)
+        self._connection = connection
+        protocol = Protocol(resync_timeout=resync_timeout, verify_values=verify_values)
+        super().__init__(protocol, timeout, handshake_timeout, debug)
+
+    def _disconnect(self) -> None:
+        self._connection.close()
+
+    def _send(self, data: bytes) -> int:
+        return self._connection.send(data)
+
+    def _receive(self) -> bytes:
+        return self._connection.recv(_CHUNK)
+
+    def _fileno(self) -> int:
+        return self._connection.fileno()
