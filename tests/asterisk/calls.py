@@ -155,7 +155,8 @@ class CallPlan:
         lines += [f"[ending-{number}]", *_extension("s", ending)]
         far = [f"Set(FILE({inside}/far)=${{CHANNEL}})", *self.far.steps, _STAY]
         # A redirect stops the sound that the far end sends, so it begins anew.
-        live = ["Exec(${SOUND})", "Exec(${DEED})", f"Set(FILE({inside}/done,,,al,u)=1)", _STAY]
+        live = ["Exec(${SOUND})", "Wait(${DELAY})", "Exec(${DEED})"]
+        live += [f"Set(FILE({inside}/done,,,al,u)=1)", _STAY]
         lines += [f"[far-{number}]", *_extension("far", far), *_extension("live", live), ""]
         return "\n".join(lines)
 
@@ -218,13 +219,20 @@ class Call:
             steps.append(Step(context, extension, int(priority)))
         return tuple(steps)
 
-    def press(self, keys: str, *, hold: int = 100, gap: int = 50) -> None:
-        """Press keys on the far end, now (or as soon as the near end has answered).
+    def press(self, keys: str, *, after: float = 0.1, hold: int = 100, gap: int = 50) -> None:
+        """Press keys on the far end, live (as soon as the near end has answered).
 
         Returns at once, while the keys are still being sent, 150 ms each. What the far end is told
         live follows in order; the rest of its script is dropped, and then it stays on the line.
+
+        Args:
+            keys: ``0-9*#A-D``; ``w`` pauses half a second.
+            after: Seconds before the first key, which leave the test the time to send the command
+                that shall see it: Asterisk drops a key that comes while no command waits for it.
+            hold: Milliseconds that each key is held.
+            gap: Milliseconds between keys.
         """
-        self.far_runs(f"SendDTMF({keys},{gap},{hold})")
+        self.far_runs(f"SendDTMF({keys},{gap},{hold})", after=after)
 
     def tone(self, hertz: int = 440) -> None:
         """Let the far end send a tone from now on."""
@@ -235,12 +243,13 @@ class Call:
         """Let the far end send silence from now on."""
         self.tone(0)
 
-    def far_runs(self, application: str) -> None:
+    def far_runs(self, application: str, *, after: float = 0.0) -> None:
         """Let the far end run a dialplan application, as `press` does."""
         self._settle()
         self._read_when_there("far", "the near end to answer")
         channel = self.far_channel
-        for name, value in (("SOUND", self._sound), ("DEED", application)):
+        settings = {"SOUND": self._sound, "DELAY": f"{after:g}", "DEED": application}
+        for name, value in settings.items():
             self._exchange.console(f"dialplan set chanvar {channel} {name} {quoted(value)}")
         self._exchange.console(f"channel redirect {channel} far-{self.number},live,1")
         self._deeds += 1
