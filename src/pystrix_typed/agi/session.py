@@ -281,9 +281,9 @@ class AGI(Session):
         self._input = os.dup(stdin)
         self._output = os.dup(stdout)
         if redirect_stdout:
-            _shield(stdin, stdout)
+            shield(stdin, stdout)
         protocol = Protocol(resync_timeout=resync_timeout, verify_values=verify_values)
-        self._sighup = _Sighup(protocol) if handle_sighup else None
+        self._sighup = Sighup(protocol) if handle_sighup else None
         super().__init__(protocol, timeout, handshake_timeout, debug)
 
     def _disconnect(self) -> None:
@@ -302,7 +302,7 @@ class AGI(Session):
         return self._input
 
 
-class _Sighup:
+class Sighup:
     """Takes SIGHUP as notice of the hangup, where signals can be handled."""
 
     def __init__(self, protocol: Protocol) -> None:
@@ -338,7 +338,7 @@ class _Sighup:
                 return  # closed by another thread than the one that opened it
 
 
-def _shield(stdin: int, stdout: int) -> None:
+def shield(stdin: int, stdout: int) -> None:
     """Point the program's stdin at nothing and its stdout at stderr."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     try:

@@ -1,0 +1,378 @@
+"""The asyncio sessions: `AGI` on the descriptors that Asterisk gives a script, `FastAGI` on TCP.
+
+The same names and the same meaning as the blocking ones, over the same
+`pystrix_typed.agi.protocol.Protocol`. ::
+
+    async with agi.aio.AGI() as session:
+        await session.execute(agi.core.Answer())
+
+Cancelling a command (`asyncio.timeout` does) writes a fence at once, so that a playback stops, and
+the session goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from pystrix_typed.agi.core.environment import Environment
+from pystrix_typed.agi.exceptions import AGITimeoutError
+from pystrix_typed.agi.protocol import Protocol
+from pystrix_typed.agi.session import Sighup, in_seconds, shield
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from datetime import timedelta
+    from types import EllipsisType, TracebackType
+
+    from pystrix_typed.agi.protocol import Exchange
+    from pystrix_typed.agi.record import Action
+
+__all__ = ["AGI", "FastAGI", "Session"]
+
+R = TypeVar("R")
+
+
+class _Link(asyncio.Protocol):
+    """What arrives from Asterisk, kept until the exchange under way asks for it."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self.protocol = protocol
+        self.inbox = bytearray()
+        self.ended = False
+        self.busy = False
+        self.waiter: asyncio.Future[None] | None = None
+        self.closed = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        if self.busy:
+            self.inbox += data
+            self.wake()
+        else:
+            self.protocol.received(data)
+
+    def eof_received(self) -> bool:
+        self._end()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self._end()
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def _end(self) -> None:
+        if not self.ended:
+            self.ended = True
+            if self.busy:
+                self.wake()
+            else:
+                self.protocol.received(b"")
+
+    def wake(self) -> None:
+        """Go on with the exchange that waits, if one does."""
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+    async def read(self, until: float | None) -> bytes | None:
+        """Give what comes, ``b""`` at the end of the stream, None when the moment passed."""
+        if not self.inbox and not self.ended:
+            loop = asyncio.get_running_loop()
+            self.waiter = loop.create_future()
+            timer = None if until is None else loop.call_at(until, self.wake)
+            try:
+                await self.waiter
+            finally:
+                self.waiter = None
+                if timer is not None:
+                    timer.cancel()
+        if self.inbox:
+            data = bytes(self.inbox)
+            self.inbox.clear()
+            return data
+        return b"" if self.ended else None
+
+    def settle(self) -> None:
+        """End an exchange: what came and was not asked for goes to the protocol."""
+        self.busy = False
+        if self.inbox:
+            data = bytes(self.inbox)
+            self.inbox.clear()
+            self.protocol.received(data)
+        if self.ended:
+            self.protocol.received(b"")
+
+
+class Session:
+    """One call, steered over AGI or FastAGI; `AGI` and `FastAGI` say over what.
+
+    A session is opened by ``async with`` or by `start`. It may be shared by tasks: their commands
+    are sent one at a time, in the order of the calls, and cancelling one that waits its turn sends
+    nothing.
+    """
+
+    def __init__(
+        self,
+        protocol: Protocol,
+        timeout: float | timedelta | None,
+        handshake_timeout: float | None,
+    ) -> None:
+        self._protocol = protocol
+        self._timeout = in_seconds(timeout)
+        self._handshake_timeout = handshake_timeout
+        self._turn = asyncio.Lock()
+        self._link: _Link | None = None
+        self._closed = False
+        self._variables: dict[str, str] = {}
+        self._environment: Environment | None = None
+
+    async def start(self) -> Self:
+        """Connect, and read the variables that Asterisk sends first. Once is enough.
+
+        Raises:
+            AGITimeoutError: No variables came in time.
+            AGIProtocolError: What came is not AGI.
+            AGISIGPIPEHangup: The connection ended before the variables did.
+        """
+        if self._link is None:
+            self._link = await self._connect()
+            limit = self._handshake_timeout
+            now = asyncio.get_running_loop().time()
+            try:
+                self._variables = await self._drive(
+                    self._protocol.start(None if limit is None else now + limit)
+                )
+            except BaseException:
+                await self.close()
+                raise
+        return self
+
+    async def execute(
+        self, action: Action[R], *, timeout: float | timedelta | EllipsisType | None = ...
+    ) -> R:
+        """Execute one action and give what it reports.
+
+        Args:
+            action: What to do; the same action may be executed any number of times.
+            timeout: Seconds (or a `timedelta`) until the command is abandoned; None waits as long
+                as it takes. Without it the session's own deadline counts. The wait for another
+                task's command is part of it.
+
+        Raises:
+            AGIHangup: The call is over, and the command needs a live channel.
+            AGIAppError: Asterisk tried and failed.
+            AGITimeoutError: The deadline passed. The session stays usable.
+            AGIError: Anything else that went wrong; see `pystrix_typed.agi.exceptions`.
+            RuntimeError: The session was not started.
+            ValueError: The command line is longer than what this Asterisk reads. Nothing was sent.
+        """
+        if self._link is None:
+            raise RuntimeError("the session was not started: use it with 'async with'")
+        limit = self._timeout if timeout is ... else in_seconds(timeout)
+        deadline = None if limit is None else asyncio.get_running_loop().time() + limit
+        if self._turn.locked():
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._turn.acquire()
+            except TimeoutError:
+                raise AGITimeoutError(
+                    f"{action.command} was not sent before the deadline: another command is "
+                    f"running",
+                    action=action,
+                ) from None
+        else:
+            await self._turn.acquire()
+        try:
+            return await self._drive(self._protocol.execute(action, deadline))
+        finally:
+            self._turn.release()
+
+    @property
+    def environment(self) -> Environment:
+        """The variables that Asterisk sent at the start, typed."""
+        if self._environment is None:
+            self._environment = Environment(self._variables)
+        return self._environment
+
+    def get_environment(self) -> dict[str, str]:
+        """Give a copy of the ``agi_*`` variables, as Asterisk sent them."""
+        return dict(self._variables)
+
+    @property
+    def hung_up(self) -> bool:
+        """Whether the call is known to be over."""
+        return self._protocol.hangup is not None
+
+    def on_hangup(self, callback: Callable[[], object]) -> None:
+        """Call `callback` once when the call is found to be over; at once if it already is."""
+        if self._protocol.hangup is not None:
+            callback()
+        else:
+            self._protocol.on_hangup.append(callback)
+
+    async def close(self) -> None:
+        """End the session: Asterisk goes on with the dialplan. Closing twice does no harm."""
+        if not self._closed:
+            self._closed = True
+            self._protocol.close()
+            await self._disconnect()
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # ---- the driver ----
+
+    async def _drive(self, steps: Exchange[R]) -> R:
+        """Run one exchange."""
+        protocol, link = self._protocol, self._link
+        assert link is not None
+        link.busy = True
+        try:
+            data, until = next(steps)
+            while True:
+                if data:
+                    self._write(data)
+                    protocol.sending = False
+                data, until = steps.send(await link.read(until))
+        except StopIteration as end:
+            result: R = end.value
+            return result
+        except BaseException:
+            fence = protocol.abandon(asyncio.get_running_loop().time())
+            if fence:
+                self._write(fence)
+                protocol.sending = False
+            raise
+        finally:
+            link.settle()
+
+    def _write(self, data: bytes) -> None:
+        raise NotImplementedError  # abstract
+
+    async def _connect(self) -> _Link:
+        raise NotImplementedError  # abstract
+
+    async def _disconnect(self) -> None:
+        raise NotImplementedError  # abstract
+
+
+class FastAGI(Session):
+    """The session of one FastAGI connection.
+
+    Args:
+        connection: A connected socket; the session owns it from here on, and closes it.
+        timeout: The deadline of a command in seconds (or a `timedelta`), unless `execute` names
+            another; None for none.
+        handshake_timeout: Seconds to wait for the variables at the start.
+        resync_timeout: Seconds that an abandoned command may take to end before the session is
+            given up.
+        verify_values: Ask Asterisk to prove the end of every value, at one round trip each.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        *,
+        timeout: float | timedelta | None = None,
+        handshake_timeout: float | None = 30.0,
+        resync_timeout: float = 30.0,
+        verify_values: bool = False,
+    ) -> None:
+        protocol = Protocol(resync_timeout=resync_timeout, verify_values=verify_values)
+        super().__init__(protocol, timeout, handshake_timeout)
+        self._connection = connection
+        self._transport: asyncio.Transport | None = None
+
+    async def _connect(self) -> _Link:
+        self._connection.setblocking(False)
+        loop = asyncio.get_running_loop()
+        transport, link = await loop.connect_accepted_socket(
+            lambda: _Link(self._protocol), self._connection
+        )
+        self._transport = transport
+        return link
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    async def _disconnect(self) -> None:
+        if self._transport is None or self._link is None:
+            self._connection.close()
+        else:
+            self._transport.close()
+            await self._link.closed
+
+
+class AGI(Session):
+    """The session of a script that Asterisk started: over stdin and stdout.
+
+    See `pystrix_typed.agi.AGI`: what is printed goes to stderr, and SIGHUP is taken as notice.
+
+    Args:
+        timeout: The deadline of a command in seconds (or a `timedelta`), unless `execute` names
+            another; None for none.
+        handshake_timeout: Seconds to wait for the variables at the start.
+        resync_timeout: Seconds that an abandoned command may take to end before the session is
+            given up.
+        verify_values: Ask Asterisk to prove the end of every value, at one round trip each.
+        redirect_stdout: Send what the program prints to stderr.
+        handle_sighup: Take SIGHUP as notice of the hangup.
+        stdin: The descriptor to read from.
+        stdout: The descriptor to write to.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout: float | timedelta | None = None,
+        handshake_timeout: float | None = 30.0,
+        resync_timeout: float = 30.0,
+        verify_values: bool = False,
+        redirect_stdout: bool = True,
+        handle_sighup: bool = True,
+        stdin: int = 0,
+        stdout: int = 1,
+    ) -> None:
+        protocol = Protocol(resync_timeout=resync_timeout, verify_values=verify_values)
+        super().__init__(protocol, timeout, handshake_timeout)
+        self._input = os.fdopen(os.dup(stdin), "rb", buffering=0)
+        self._output = os.fdopen(os.dup(stdout), "wb", buffering=0)
+        if redirect_stdout:
+            shield(stdin, stdout)
+        self._sighup = Sighup(protocol) if handle_sighup else None
+        self._reader: asyncio.ReadTransport | None = None
+        self._writer: asyncio.WriteTransport | None = None
+
+    async def _connect(self) -> _Link:
+        loop = asyncio.get_running_loop()
+        link = _Link(self._protocol)
+        self._writer, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, self._output)
+        self._reader, _ = await loop.connect_read_pipe(lambda: link, self._input)
+        return link
+
+    def _write(self, data: bytes) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(data)
+
+    async def _disconnect(self) -> None:
+        if self._sighup is not None:
+            self._sighup.hand_back()
+        if self._writer is None:
+            self._output.close()
+        else:
+            self._writer.close()
+        if self._reader is None or self._link is None:
+            self._input.close()
+        else:
+            self._reader.close()
+            await self._link.closed
