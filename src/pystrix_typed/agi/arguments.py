@@ -322,3 +322,11 @@ def options(action: AnyAction, name: str, value: object) -> str:
             _wrong(TypeError, action, name, value, "every option must be a str or an int")
         composed.append(str(part).translate(_SPLITTING))
     return string(action, name, ",".join(composed))
+
+
+def caller_id(number: str, name: str | None) -> str:
+    """Compose the one word that SET CALLERID takes: ``"name" <number>``."""
+    if name is None:
+        return f"<{number}>"
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}" <{number}>'
