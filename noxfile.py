@@ -1,0 +1,125 @@
+"""Every check of the project, each in an environment of its own.
+
+``nox`` runs them all, ``nox -s types`` runs one, and ``nox -l`` lists them. Without uv it works
+too, only slower.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = True
+nox.options.sessions = ["unchanged", "lint", "types", "tests", "asterisk"]
+
+ROOT = Path(__file__).parent
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+OLDEST = "3.11"
+NEWER = ["3.12", "3.13"]
+REQUIRE_ASTERISK = "PYSTRIX_TYPED_REQUIRE_ASTERISK"
+
+
+def present(version: str) -> bool:
+    """Tell whether a Python is here, making one that pyenv keeps to itself visible."""
+    name = f"python{version}"
+    program = shutil.which(name)
+    # What pyenv puts on the path may know that it exists and still refuse to run.
+    if program:
+        tried = subprocess.run([program, "-V"], capture_output=True, check=False)
+        if tried.returncode == 0:
+            return True
+    versions = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+    for folder in sorted(versions.glob(f"{version}.*/bin")):
+        if (folder / name).exists():
+            os.environ["PATH"] = f"{os.environ['PATH']}{os.pathsep}{folder}"
+            return True
+    return False
+
+
+PYTHONS = [OLDEST, *filter(present, NEWER)]
+
+
+def group(*names: str) -> list[str]:
+    """Give the requirements of dependency groups."""
+    return list(nox.project.dependency_groups(PYPROJECT, *names))
+
+
+def install_wheel(session: nox.Session, *groups: str) -> None:
+    """Build the wheel and install it with all extras: what is tested is what people get."""
+    session.install(*group("build", *groups))
+    folder = Path(session.create_tmp()) / "wheel"
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("python", "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder), silent=True)
+    wheel = next(folder.glob("*.whl"))
+    session.install(f"{wheel}[cli,codegen]")
+    # The version may be the same as that of the wheel that was here before.
+    session.install("--force-reinstall", "--no-deps", str(wheel))
+
+
+@nox.session(python=OLDEST)
+def generate(session: nox.Session) -> None:
+    """Write the generated files (with ``-- --check``: only compare them)."""
+    session.install(*PYPROJECT["project"]["optional-dependencies"]["codegen"])
+    session.run("python", "-m", "codegen", *session.posargs)
+
+
+@nox.session(python=OLDEST)
+def unchanged(session: nox.Session) -> None:
+    """Check that the generated files are what the spec and the templates give."""
+    session.install(*PYPROJECT["project"]["optional-dependencies"]["codegen"])
+    session.run("python", "-m", "codegen", "--check")
+
+
+@nox.session(python=OLDEST)
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+
+
+@nox.session(python=OLDEST)
+def types(session: nox.Session) -> None:
+    """Check every file with both type checkers, as strictly as they can."""
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    session.install(*group("types", "tests"), *extras["cli"], *extras["codegen"], "nox")
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests against the wheel, without Asterisk."""
+    install_wheel(session, "tests")
+    parallel = ["--numprocesses=auto", "--dist=loadgroup"]
+    session.run("pytest", *parallel, "--ignore=tests/asterisk", *session.posargs)
+
+
+@nox.session(python=OLDEST)
+def asterisk(session: nox.Session) -> None:
+    """Run the tests that put calls through a real Asterisk (``-- --require``: it must be there)."""
+    arguments = [argument for argument in session.posargs if argument != "--require"]
+    required = len(arguments) < len(session.posargs) or bool(os.environ.get("CI"))
+    if required:
+        session.env[REQUIRE_ASTERISK] = "1"
+    elif sys.platform != "linux":
+        session.skip("a real Asterisk needs Linux")
+    install_wheel(session, "tests")
+    session.run(
+        "python", "tests/asterisk/provision.py", success_codes=[0] if required else range(256)
+    )
+    session.run("pytest", "tests/asterisk", *arguments)
+
+
+@nox.session(python=OLDEST)
+def bench(session: nox.Session) -> None:
+    """Time the start of an AGI script against the bare interpreter and pystrix."""
+    session.run("python", "benchmarks/startup.py", *session.posargs)
