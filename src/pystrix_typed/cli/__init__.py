@@ -6,6 +6,7 @@ It needs the extra ``cli``; without it, one line says so. Nothing else in the pa
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 
 __all__ = ["main"]
 
@@ -14,11 +15,9 @@ NEEDS = ("typer", "rich")
 
 def main() -> int:
     """Run the command line; give the exit status."""
-    try:
-        from pystrix_typed.cli.app import run
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in NEEDS:
-            raise
+    if any(find_spec(name) is None for name in NEEDS):
         print("pystrix-typed needs its extra: pip install 'pystrix-typed[cli]'", file=sys.stderr)
         return 2
+    from pystrix_typed.cli.app import run
+
     return run()

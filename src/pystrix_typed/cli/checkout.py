@@ -16,6 +16,6 @@ def find() -> Path | None:
     """
     package = Path(pystrix_typed.__file__).resolve().parent
     for root in (package.parents[1], Path.cwd()):
-        if (root / "src" / "pystrix_typed").is_dir() and (root / "codegen").is_dir():
+        if (root / "src" / "pystrix_typed").is_dir() and (root / "pyproject.toml").is_file():
             return root
     return None

@@ -85,7 +85,7 @@ def log_in(call: Narrator, language: str) -> None:
     entry = call.execute(core.GetData("agent-user", 5000, 4))
     agent = call.execute(core.DatabaseGet("agents", entry.digits))
 
-    title("Set a channel variable, and read it back with one that nobody has set:")
+    title("Set a channel variable and read it back, and another that nobody has set:")
     call.execute(core.SetVariable("AGENT", agent.value))
     call.execute(core.GetVariable("AGENT"))
     call.execute(core.GetVariable("NOBODY_SET_THIS"))

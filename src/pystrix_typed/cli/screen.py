@@ -17,10 +17,13 @@ class Screen:
 
     def __init__(self) -> None:
         self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._begun = False
 
     def title(self, text: str) -> None:
         """Begin a part."""
-        self._console.print()
+        if self._begun:
+            self._console.print()
+        self._begun = True
         self._show(text, "bold cyan")
 
     def note(self, text: str) -> None:

@@ -91,6 +91,7 @@ class StandIn:
         extension: What the caller dialled.
         variables: The channel's variables.
         database: Asterisk's database, by family and key.
+        log: What the script wrote with VERBOSE.
         channel_state: 4 is ringing, 6 is up.
         hung_up: Whether the caller has gone.
     """
@@ -103,6 +104,7 @@ class StandIn:
     extension: str = "100"
     variables: dict[str, str] = field(default_factory=dict[str, str])
     database: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    log: list[str] = field(default_factory=list[str])
     channel_state: int = 4
     hung_up: bool = False
 
@@ -213,7 +215,7 @@ class StandIn:
     def _stream(self, arguments: list[str]) -> str:
         sound, stops = arguments[:2]
         if sound not in self.sounds:
-            return "-1 endpos=0"
+            return f"-1 endpos={arguments[2] if len(arguments) > 2 else 0}"
         if self.hung_up:
             return "-1 endpos=160"
         for key in self.keys.get(sound, ""):
@@ -269,7 +271,8 @@ class StandIn:
     def _nothing(self, _arguments: list[str]) -> str:
         return "0"
 
-    def _note(self, _arguments: list[str]) -> str:
+    def _verbose(self, arguments: list[str]) -> str:
+        self.log.append(arguments[0])
         return "1"
 
 
@@ -301,6 +304,6 @@ _COMMANDS: Mapping[str, _Rule] = {
     "SAY NUMBER": _Rule(2, 3, False, StandIn._say),
     "SET VARIABLE": _Rule(2, 2, True, StandIn._set_variable),
     "STREAM FILE": _Rule(2, 3, False, StandIn._stream),
-    "VERBOSE": _Rule(1, _ANY, True, StandIn._note),
+    "VERBOSE": _Rule(1, _ANY, True, StandIn._verbose),
     "WAIT FOR DIGIT": _Rule(1, 1, False, StandIn._say),
 }

@@ -44,6 +44,7 @@ class Wiretap:
         self._server = server
         self._heard: list[Heard] = []
         self._lock = threading.Lock()
+        self._closing = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address: tuple[str, int] = self._listener.getsockname()[:2]
         self._thread = threading.Thread(target=self._relay, name="wiretap", daemon=True)
@@ -60,6 +61,7 @@ class Wiretap:
 
     def __exit__(self, *_details: object) -> None:
         # A connection of one's own ends the wait for a call that never came.
+        self._closing = True
         with contextlib.suppress(OSError), socket.create_connection(self.address, 1):
             pass
         self._thread.join(1)
@@ -67,6 +69,9 @@ class Wiretap:
 
     def _relay(self) -> None:
         exchange, _ = self._listener.accept()
+        if self._closing:
+            exchange.close()
+            return
         with exchange, socket.create_connection(self._server) as server:
             commands = threading.Thread(target=self._pass, args=(server, exchange), daemon=True)
             commands.start()

@@ -1,0 +1,122 @@
+"""Asking mypy and pyright about a file, as strictly as they can, and reading what they report."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pystrix_typed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["CHECKERS", "Finding", "expected", "mypy", "pyright"]
+
+PACKAGES = Path(pystrix_typed.__file__).resolve().parents[1]
+INSTALLED = PACKAGES.name == "site-packages"
+
+
+class Finding(NamedTuple):
+    """One line of a report.
+
+    Attributes:
+        file: The file's name.
+        line: The line that it is about.
+        what: The rule that was broken, or ``reveals ...`` with the type that was asked for.
+    """
+
+    file: str
+    line: int
+    what: str
+
+
+def mypy(files: Sequence[Path], folder: Path) -> set[Finding]:
+    """Give what mypy reports; `folder` is for its own files."""
+    settings = folder / "mypy.ini"
+    settings.write_text("[mypy]\nstrict = true\n")
+    output = _run(
+        [
+            *("mypy", "--config-file", str(settings), "--cache-dir", str(folder / "mypy")),
+            *("--output", "json", "--python-executable", sys.executable, *map(str, files)),
+        ],
+        # An installed package must be found by its py.typed, and is not named here.
+        {} if INSTALLED else {"MYPYPATH": str(PACKAGES)},
+    )
+    findings: set[Finding] = set()
+    for text in output.splitlines():
+        report = json.loads(text)
+        found = re.fullmatch(r'Revealed type is "(.*)"', report["message"])
+        what = f"reveals {_short(found[1])}" if found else report["code"]
+        findings.add(Finding(Path(report["file"]).name, report["line"], what))
+    return findings
+
+
+def pyright(files: Sequence[Path], folder: Path) -> set[Finding]:
+    """Give what pyright reports; `folder` is for its own files."""
+    settings = folder / "pyrightconfig.json"
+    settings.write_text(
+        json.dumps(
+            {
+                "include": [str(file) for file in files],
+                "typeCheckingMode": "strict",
+                "extraPaths": [] if INSTALLED else [str(PACKAGES)],
+            }
+        )
+    )
+    output = _run(
+        ["pyright", "--project", str(settings), "--pythonpath", sys.executable, "--outputjson"], {}
+    )
+    findings: set[Finding] = set()
+    for report in json.loads(output)["generalDiagnostics"]:
+        found = re.fullmatch(r'Type of ".*" is "(.*)"', report["message"])
+        what = f"reveals {_short(found[1])}" if found else report["rule"]
+        line: int = report["range"]["start"]["line"] + 1
+        findings.add(Finding(Path(report["file"]).name, line, what))
+    return findings
+
+
+CHECKERS: Mapping[str, Callable[[Sequence[Path], Path], set[Finding]]] = {
+    "mypy": mypy,
+    "pyright": pyright,
+}
+
+
+def expected(checker: str, file: Path) -> set[Finding]:
+    """Give what the comments in a file say that a checker reports.
+
+    ``# mypy: arg-type, call-arg; pyright: reportArgumentType`` names the rules that a line breaks,
+    ``# reveals: str | None`` the type that both find.
+    """
+    findings: set[Finding] = set()
+    for number, line in enumerate(file.read_text().splitlines(), 1):
+        comment = line.partition("  # ")[2]
+        for part in comment.split("; "):
+            who, colon, what = part.partition(": ")
+            if colon and who == "reveals":
+                findings.add(Finding(file.name, number, f"reveals {what}"))
+            elif colon and who == checker:
+                findings.update(Finding(file.name, number, rule) for rule in what.split(", "))
+    return findings
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    assert done.returncode in {0, 1}, done.stdout + done.stderr
+    assert not done.stderr, done.stderr
+    return done.stdout
+
+
+def _short(name: str) -> str:
+    """Take the modules off the names in a type."""
+    return re.sub(r"(?:\w+\.)+(\w+)", r"\1", name)
