@@ -80,10 +80,13 @@ def test_server_greets(
 
 @pytest.mark.parametrize("checker", CHECKERS)
 def test_editor_reports_what_the_comments_say(checker: str, tmp_path: Path) -> None:
-    files = [tmp_path / name for name in ("script.py", "server.py", "editor.py")]
+    written, checked = tmp_path / "written", tmp_path / "checked"
+    written.mkdir()
+    checked.mkdir()
+    files = [written / name for name in ("script.py", "server.py", "editor.py")]
     for file, text in zip(files, (SCRIPT, SERVER, EDITOR), strict=True):
         file.write_text(text, encoding="utf-8")
-    found = CHECKERS[checker](files, tmp_path)
+    found = CHECKERS[checker](files, checked)
     assert found == {finding for file in files for finding in expected(checker, file)}
     assert found, "a checker that finds nothing has not looked"
 

@@ -1,0 +1,52 @@
+"""What the checkers must report, and the words in which they do: exactly these lines.
+
+The comments give the rule of each checker that the line breaks.
+"""
+
+import pystrix_typed
+from pystrix_typed import agi
+from pystrix_typed.agi import core
+
+
+def wrong_arguments() -> None:
+    core.StreamFile("beep", escape_digits=1.5)  # mypy: arg-type; pyright: reportArgumentType
+    core.StreamFile()  # mypy: call-arg; pyright: reportCallIssue
+    core.StreamFile("beep", "", 0, "more")  # mypy: call-arg; pyright: reportCallIssue
+    core.GetData("beep", timeout="soon")  # mypy: arg-type; pyright: reportArgumentType
+    core.GetData("beep", max_digits=None)  # mypy: arg-type; pyright: reportArgumentType
+    core.GetData("beep", digits=4)  # mypy: call-arg; pyright: reportCallIssue
+    core.SetVariable("X", 5)  # mypy: arg-type; pyright: reportArgumentType
+    core.DatabaseGet("family", b"key")  # mypy: arg-type; pyright: reportArgumentType
+    core.TDDMode("perhaps")  # mypy: arg-type; pyright: reportArgumentType
+    core.Answer("now")  # mypy: call-arg; pyright: reportCallIssue
+
+
+def wrong_names() -> None:
+    pystrix_typed.nonsense()  # mypy: attr-defined; pyright: reportAttributeAccessIssue
+    agi.Nonsense()  # mypy: attr-defined; pyright: reportAttributeAccessIssue
+    core.Nonsense()  # mypy: attr-defined; pyright: reportAttributeAccessIssue
+
+
+def wrong_results(session: agi.Session) -> None:
+    entry = session.execute(core.GetData("beep"))
+    print(entry.digit)  # mypy: attr-defined; pyright: reportAttributeAccessIssue
+    number: int = entry.digits  # mypy: assignment; pyright: reportAssignmentType
+    print(number + 1)
+    played = session.execute(core.StreamFile("beep"))
+    print(played.digit + "#")  # mypy: operator; pyright: reportOptionalOperand
+    session.execute("ANSWER")  # mypy: arg-type; pyright: reportArgumentType
+    session.execute(core.Answer)  # mypy: arg-type; pyright: reportArgumentType
+
+
+def frozen(session: agi.Session) -> None:
+    action = core.GetData("beep")
+    action.timeout = 10  # mypy: misc; pyright: reportAttributeAccessIssue
+    session.execute(action).digits = "1"  # mypy: misc; pyright: reportAttributeAccessIssue
+
+
+def greet(session: agi.FastAGI) -> None:
+    """Is no handler: it must take the rest as well."""
+
+
+def wrong_handler(server: agi.FastAGIServer) -> None:
+    server.register_script_handler("greet", greet)  # mypy: arg-type; pyright: reportArgumentType
