@@ -67,7 +67,7 @@ def run(python: Path, source: str) -> float:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description="Time the start of an AGI script.")
     parser.add_argument("--rounds", type=int, default=60, help="how often each runs (default: 60)")
     rounds: int = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as name:

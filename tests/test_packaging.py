@@ -191,8 +191,6 @@ commands:
     source: res_agi.c handle_noop
 """
 USE = """\
-from typing import TYPE_CHECKING
-from pystrix_typed import agi
 from mine.ping import Ping
 assert Ping().line == b"NOOP\\n"
 """
@@ -202,8 +200,8 @@ def test_people_generate_commands_of_their_own(installed: Path, tmp_path: Path) 
     spec = tmp_path / "spec" / "commands"
     spec.mkdir(parents=True)
     (spec / "ping.yaml").write_text(SPEC, encoding="utf-8")
-    command = (installed / "pystrix-typed", "generate", "--spec", spec.parent)
-    command = (*command, "--out", tmp_path / "mine")
+    options = ("--spec", spec.parent, "--out", tmp_path / "mine")
+    command = (installed / "pystrix-typed", "generate", *options)
     run(*command, cwd=tmp_path)
     run(*command, "--check", cwd=tmp_path)
     run(installed / "python", "-c", USE, cwd=tmp_path)
