@@ -87,3 +87,8 @@ def serve() -> None:
         server.register_script_handler(None, handler)
         assert_type(server.server_address, tuple[str, int])
     assert_type(pystrix_typed.__version__, str)
+
+
+async def asynchronous(session: agi.aio.AGI) -> None:
+    assert_type(await session.execute(core.GetData("beep")), core.GetDataResult)
+    assert_type(await session.execute(core.Answer()), None)
