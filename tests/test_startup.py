@@ -34,7 +34,7 @@ FORBIDDEN = {
     "typing",
 }
 #: Written in C and part of the interpreter, or nothing to speak of.
-CHEAP = {"__future__", "_signal", "_thread", "select", "time"}
+CHEAP = {"__future__", "_signal", "_thread", "atexit", "select", "time"}
 
 # What `site` always loads is part of a bare interpreter's start.
 SCRIPT = """

@@ -149,7 +149,7 @@ def play(*, real: bool) -> None:
                 _place_call(wire, real=real)
                 finished.result(_SECONDS)
     except TimeoutError as error:
-        raise Problem(f"the call did not come to its end within {_SECONDS:g} seconds") from error
+        raise Problem("the call did not come to its end in time") from error
     except OSError as error:
         raise Problem(f"the call did not come about: {error}") from error
     except agi.AGIException as error:
