@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from pystrix_typed.agi.core.environment import Environment
 from pystrix_typed.agi.exceptions import AGITimeoutError
 from pystrix_typed.agi.protocol import Protocol
-from pystrix_typed.agi.session import Sighup, in_seconds, shield
+from pystrix_typed.agi.script import Script, greet, private, shield, write_at_once
+from pystrix_typed.agi.session import in_seconds
 
 if TYPE_CHECKING:
     import socket
@@ -143,8 +144,8 @@ class Session:
                 self._variables = await self._drive(
                     self._protocol.start(None if limit is None else now + limit)
                 )
-            except BaseException:
-                await self.close()
+            except BaseException as error:
+                await self.__aexit__(type(error), error, None)
                 raise
         return self
 
@@ -316,7 +317,8 @@ class FastAGI(Session):
 class AGI(Session):
     """The session of a script that Asterisk started: over stdin and stdout.
 
-    See `pystrix_typed.agi.AGI`: what is printed goes to stderr, and SIGHUP is taken as notice.
+    See `pystrix_typed.agi.AGI`: what is printed goes to stderr, SIGHUP is taken as notice, and an
+    exception that ends the session is told on Asterisk's console.
 
     Args:
         timeout: The deadline of a command in seconds (or a `timedelta`), unless `execute` names
@@ -327,6 +329,7 @@ class AGI(Session):
         verify_values: Ask Asterisk to prove the end of every value, at one round trip each.
         redirect_stdout: Send what the program prints to stderr.
         handle_sighup: Take SIGHUP as notice of the hangup.
+        report_errors: Tell Asterisk's console of an exception that ends the session.
         stdin: The descriptor to read from.
         stdout: The descriptor to write to.
     """
@@ -340,18 +343,36 @@ class AGI(Session):
         verify_values: bool = False,
         redirect_stdout: bool = True,
         handle_sighup: bool = True,
+        report_errors: bool = True,
         stdin: int = 0,
         stdout: int = 1,
     ) -> None:
-        protocol = Protocol(resync_timeout=resync_timeout, verify_values=verify_values)
-        super().__init__(protocol, timeout, handshake_timeout)
-        self._input = os.fdopen(os.dup(stdin), "rb", buffering=0)
-        self._output = os.fdopen(os.dup(stdout), "wb", buffering=0)
+        self._input = os.fdopen(private(stdin), "rb", buffering=0)
+        self._output = os.fdopen(private(stdout), "wb", buffering=0)
         if redirect_stdout:
             shield(stdin, stdout)
-        self._sighup = Sighup(protocol) if handle_sighup else None
+        if greet(self._input.fileno()):
+            handshake_timeout = None
+        protocol = Protocol(resync_timeout=resync_timeout, verify_values=verify_values)
+        super().__init__(protocol, timeout, handshake_timeout)
         self._reader: asyncio.ReadTransport | None = None
         self._writer: asyncio.WriteTransport | None = None
+        self._script = Script(
+            protocol,
+            self._tell,
+            self._forget,
+            handle_sighup=handle_sighup,
+            report_errors=report_errors,
+        )
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._script.report(error)
+        await self.close()
 
     async def _connect(self) -> _Link:
         loop = asyncio.get_running_loop()
@@ -364,9 +385,22 @@ class AGI(Session):
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(data)
 
+    def _tell(self, line: bytes) -> None:
+        """Write a line without waiting, with or without the loop, behind what is yet to be sent."""
+        if self._writer is not None and self._writer.get_write_buffer_size():
+            self._writer.write(line)
+        else:
+            write_at_once(self._output.fileno(), line)
+
+    def _forget(self) -> None:
+        """Close the session in a forked process, whose loop is the other one's."""
+        self._closed = True
+        self._input.close()
+        self._output.close()
+        self._script.leave()
+
     async def _disconnect(self) -> None:
-        if self._sighup is not None:
-            self._sighup.hand_back()
+        self._script.leave()
         if self._writer is None:
             self._output.close()
         else:

@@ -12,6 +12,7 @@ from time import monotonic
 
 from pystrix_typed.agi.exceptions import AGITimeoutError
 from pystrix_typed.agi.protocol import Protocol
+from pystrix_typed.agi.script import Script, greet, private, shield, write_at_once
 from pystrix_typed.agi.turn import Turn
 
 TYPE_CHECKING = False
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
     from datetime import timedelta
-    from types import EllipsisType, FrameType, TracebackType
+    from types import EllipsisType, TracebackType
     from typing import Self, TypeVar
 
     from pystrix_typed.agi.core.environment import Environment
@@ -64,8 +65,8 @@ class Session:
             self._variables = self._drive(
                 protocol.start(None if handshake is None else monotonic() + handshake)
             )
-        except BaseException:
-            self.close()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
             raise
 
     def execute(
@@ -234,14 +235,21 @@ def _readable(descriptor: int, wait: float) -> bool:
 class AGI(Session):
     """The session of a script that Asterisk started: over stdin and stdout.
 
-    The variables are read at once. While the session is alive, what the program prints goes to
-    stderr, so that a stray ``print`` does not reach Asterisk as a command, and standard input is
-    empty, so that a subprocess does not steal replies.
+    The variables are read at once. From then on what the program prints goes to stderr, so that a
+    stray ``print`` does not reach Asterisk as a command, and standard input is empty, so that a
+    subprocess does not steal replies. A process forked from the script (`os.fork`,
+    `multiprocessing`) has no part in the call: there every command raises `AGIClosedError`.
 
     Asterisk sends SIGHUP when the call is over. The session takes it as notice and no more; a
     handler of yours that was there before is called too. After the session it is handed back if
     there was one; otherwise a late SIGHUP stays harmless to the work after the call. A script that
     has closed its session still pins the channel until it exits.
+
+    An exception that leaves the ``with`` block, or the script, ends the session: one line on
+    Asterisk's console names script, exception and place, because few look at a script's stderr,
+    where the traceback goes as usual. Python then exits with status 1, which makes ``AGISTATUS``
+    FAILURE. An `AGIHangup` that leaves the script is no failure but how most calls end: one line
+    on stderr instead of a traceback, and ``AGISTATUS`` is HANGUP whatever the script does.
 
     Args:
         debug: Write the dialogue to stderr.
@@ -255,11 +263,13 @@ class AGI(Session):
         redirect_stdout: Send what the program prints to stderr.
         handle_sighup: Take SIGHUP as notice of the hangup. Signals can only be handled in the main
             thread; elsewhere, and on Windows, this does nothing.
+        report_errors: Tell Asterisk's console of an exception that ends the session.
         stdin: The descriptor to read from.
         stdout: The descriptor to write to.
 
     Raises:
-        AGITimeoutError: No variables came in time: the script was not started by Asterisk.
+        AGITimeoutError: No variables came in time: the script was not started by Asterisk. On a
+            terminal this waits as long as it takes to type them.
         AGIProtocolError: What came is not AGI.
         AGISIGPIPEHangup: The input ended before the variables did.
     """
@@ -274,23 +284,44 @@ class AGI(Session):
         verify_values: bool = False,
         redirect_stdout: bool = True,
         handle_sighup: bool = True,
+        report_errors: bool = True,
         stdin: int = 0,
         stdout: int = 1,
     ) -> None:
-        # Copies that no subprocess inherits.
-        self._input = os.dup(stdin)
-        self._output = os.dup(stdout)
+        self._input = private(stdin)
+        self._output = private(stdout)
         if redirect_stdout:
             shield(stdin, stdout)
+        if greet(self._input):
+            handshake_timeout = None
         protocol = Protocol(resync_timeout=resync_timeout, verify_values=verify_values)
-        self._sighup = Sighup(protocol) if handle_sighup else None
+        self._script = Script(
+            protocol,
+            lambda line: write_at_once(self._output, line),
+            self._forget,
+            handle_sighup=handle_sighup,
+            report_errors=report_errors,
+        )
         super().__init__(protocol, timeout, handshake_timeout, debug)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._script.report(error)
+        self.close()
 
     def _disconnect(self) -> None:
         os.close(self._input)
         os.close(self._output)
-        if self._sighup is not None:
-            self._sighup.hand_back()
+        self._script.leave()
+
+    def _forget(self) -> None:
+        """Close the session in a forked process, where another thread's turn would never end."""
+        self._turn = Turn()
+        self.close()
 
     def _send(self, data: bytes) -> int:
         return os.write(self._output, data)
@@ -300,60 +331,6 @@ class AGI(Session):
 
     def _fileno(self) -> int:
         return self._input
-
-
-class Sighup:
-    """Takes SIGHUP as notice of the hangup, where signals can be handled."""
-
-    def __init__(self, protocol: Protocol) -> None:
-        # The module behind signal: signal itself imports enum, which costs a script's start.
-        if TYPE_CHECKING:
-            import signal as signals
-        else:
-            import _signal as signals
-        self._signals = signals
-        self._installed = False
-        if not hasattr(signals, "SIGHUP"):
-            return  # Windows
-        previous = self._previous = signals.getsignal(signals.SIGHUP)
-
-        def hang_up(number: int, frame: FrameType | None) -> None:
-            protocol.note_hangup()
-            if callable(previous):
-                previous(number, frame)
-
-        try:
-            signals.signal(signals.SIGHUP, hang_up)
-        except ValueError:
-            return  # not the main thread
-        self._installed = True
-
-    def hand_back(self) -> None:
-        """Put back what was there, unless it was the default: that would kill the process."""
-        signals = self._signals
-        if self._installed and self._previous not in (None, signals.SIG_DFL):
-            try:
-                signals.signal(signals.SIGHUP, self._previous)
-            except ValueError:
-                return  # closed by another thread than the one that opened it
-
-
-def shield(stdin: int, stdout: int) -> None:
-    """Point the program's stdin at nothing and its stdout at stderr."""
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    try:
-        os.dup2(nothing, stdin)
-    finally:
-        os.close(nothing)
-    try:
-        os.dup2(2, stdout)
-    except OSError:
-        # There is no stderr: nobody would read it.
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(nothing, stdout)
-        finally:
-            os.close(nothing)
 
 
 class FastAGI(Session):
