@@ -16,6 +16,7 @@ import pytest
 from .exchange import Exchange
 from .fastagi import Listener
 from .isolation import why_not_possible
+from .near import Near, Transport
 from .provision import RELEASES, Release, installed_version
 
 if TYPE_CHECKING:
@@ -129,6 +130,21 @@ def listener() -> Iterator[Listener]:
     """Give a socket that awaits the exchange's connections; accepting and reading time out."""
     with Listener() as listening:
         yield listening
+
+
+@pytest.fixture(
+    params=[
+        (release, transport)
+        for release in RELEASES
+        for transport in Transport
+        if transport is Transport.FASTAGI or release.has_python
+    ],
+    ids=lambda pair: f"{pair[0].major}-{pair[1].value}",
+)
+def near(request: pytest.FixtureRequest, exchange_of: Callable[[Release], Exchange]) -> Near:
+    """Give the near end of calls: FastAGI on each release, an AGI script on the newest."""
+    release, transport = request.param
+    return Near(_lent(exchange_of(release), request), transport)
 
 
 def _lent(exchange: Exchange, request: pytest.FixtureRequest) -> Exchange:

@@ -63,6 +63,7 @@ class Exchange:
         self.start_seconds = 0.0
         self._sources = sources
         self._cell: Cell | None = None
+        self._dialplans: set[str] = set()
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._calls: list[Call] = []
@@ -207,9 +208,13 @@ class Exchange:
     def dialplan(self, text: str) -> None:
         """Add dialplan (contexts, as in ``extensions.conf``) for as long as the exchange lives.
 
-        Two texts with the same context add up; number contexts if tests must not share them.
+        Two texts with the same context add up; number contexts if tests must not share them. The
+        same text again changes nothing.
         """
         with self._lock:
+            if text in self._dialplans:
+                return
+            self._dialplans.add(text)
             (self.folder / "etc" / "extra" / f"{next(self._numbers)}.conf").write_text(f"{text}\n")
             self._reload()
 
