@@ -29,6 +29,7 @@ __all__ = ["Script", "Sighup", "greet", "private", "shield", "write_at_once"]
 #: Characters of a report: Asterisk before 22.6 cuts a command at 2047 bytes, and a character may
 #: take four.
 _REPORT = 400
+_PACKAGE = os.path.dirname(__file__)  # noqa: PTH120 - pathlib costs a script's start
 
 _scripts: list[Script] = []
 _at_exit = False
@@ -298,7 +299,7 @@ def summary(error: BaseException) -> str:
     traceback = error.__traceback__
     while traceback is not None:
         folder, file = os.path.split(traceback.tb_frame.f_code.co_filename)
-        if folder != os.path.dirname(__file__):  # noqa: PTH120
+        if not folder.startswith(_PACKAGE):
             place = f" ({file}:{traceback.tb_lineno})"
         traceback = traceback.tb_next
     line = f"{_name()}: {type(error).__name__}{': ' if message else ''}{message}"
@@ -310,4 +311,4 @@ def summary(error: BaseException) -> str:
 
 def _name() -> str:
     """Give the script's name."""
-    return os.path.basename(sys.argv[0]) or "the script"  # noqa: PTH119
+    return os.path.basename(sys.argv[0]) or "the script"  # noqa: PTH119 - as above
