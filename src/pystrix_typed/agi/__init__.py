@@ -18,7 +18,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pystrix_typed.agi import aio as aio
     from pystrix_typed.agi import core as core
+    from pystrix_typed.agi.audio import Audio as Audio
     from pystrix_typed.agi.core.environment import Environment as Environment
+    from pystrix_typed.agi.eagi import EAGI as EAGI
     from pystrix_typed.agi.exceptions import AGIAppError as AGIAppError
     from pystrix_typed.agi.exceptions import AGIClosedError as AGIClosedError
     from pystrix_typed.agi.exceptions import AGIDBError as AGIDBError
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AGI",
+    "EAGI",
     "AGIAppError",
     "AGIClosedError",
     "AGIDBError",
@@ -64,6 +67,7 @@ __all__ = [
     "AGIUnknownError",
     "AGIUsageError",
     "Action",
+    "Audio",
     "Environment",
     "FastAGI",
     "FastAGIServer",
@@ -79,6 +83,8 @@ __all__ = [
 _HOMES = {
     "AGI": "session",
     "Action": "record",
+    "Audio": "audio",
+    "EAGI": "eagi",
     "Environment": "core.environment",
     "FastAGI": "session",
     "FastAGIServer": "server",

@@ -28,12 +28,21 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from types import EllipsisType, TracebackType
 
+    from pystrix_typed.agi.aio_eagi import EAGI, Audio
     from pystrix_typed.agi.protocol import Exchange
     from pystrix_typed.agi.record import Action
 
-__all__ = ["AGI", "FastAGI", "Session"]
+__all__ = ["AGI", "EAGI", "Audio", "FastAGI", "Session"]
 
 R = TypeVar("R")
+
+
+def __getattr__(name: str) -> object:
+    if name not in ("Audio", "EAGI"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pystrix_typed.agi import aio_eagi
+
+    return getattr(aio_eagi, name)
 
 
 class _Link(asyncio.Protocol):
