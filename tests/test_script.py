@@ -354,6 +354,27 @@ def test_a_command_that_was_abandoned_does_not_delay_the_report(tmp_path: Path) 
     assert played.status == 1
 
 
+def test_a_session_that_lost_step_is_reported(tmp_path: Path) -> None:
+    source = """
+with agi.AGI(resync_timeout=0.01) as session:
+    try:
+        session.execute(SayNumber(1), timeout=0.01)
+    except agi.AGITimeoutError:
+        call()
+"""
+    asterisk = Asterisk(source, tmp_path)
+    while not asterisk.read().startswith("VERBOSE"):
+        pass
+    played = asterisk.finish()
+    assert "AGIClosedError: WAIT FOR DIGIT was not sent" in played.commands[-1]
+
+
+def test_closing_by_hand_and_failing_later(run: Run) -> None:
+    played = run("with agi.AGI() as session:\n session.close()\n raise ValueError('x')\n")
+    assert (played.commands, played.status) == ([], 1)
+    assert played.stderr.endswith("\nValueError: x\n")
+
+
 def test_a_report_never_waits(tmp_path: Path) -> None:
     """Asterisk reads nothing any more, and the pipe is full."""
     source = """

@@ -217,9 +217,11 @@ class Script:
         elif (
             self._report_errors
             and isinstance(error, Exception)
-            and not protocol.closed
+            and self in _scripts
+            # Losing step for good is no hindrance, but what was written must be whole lines.
+            and not protocol._ended
             and not protocol.sending
-            and protocol._in_flight is None  # by another thread
+            and protocol._in_flight is None  # of another thread
         ):
             protocol.close("an exception ended the script")
             self._tell(encode("VERBOSE", (text(summary(error)),)))
