@@ -1,0 +1,163 @@
+"""``python -m codegen``: write the generated files, or check that they are up to date."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .output import Comparison
+    from .source import Document
+
+__all__ = ["main"]
+
+PROGRAM = "codegen"
+NEEDS = {"jinja2": "jinja2", "pydantic": "pydantic", "yaml": "pyyaml"}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Generate typed AGI actions from a spec.",
+        epilog="Exit status: 0 all well, 1 differences found by --check, 2 nothing could be done.",
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="compare only: show what differs, write nothing"
+    )
+    parser.add_argument(
+        "--spec", type=Path, metavar="DIR", help="the spec (default: the project's own)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="PACKAGE_DIR",
+        help="the package to write (default: the project's own core)",
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the generator.
+
+    Args:
+        argv: The arguments; None for those of the process.
+
+    Returns:
+        0 when all is well, 1 when ``--check`` found differences, 2 when nothing could be done.
+    """
+    options = _parser().parse_args(argv)
+    missing = [package for module, package in NEEDS.items() if find_spec(module) is None]
+    if missing:
+        return _fail(f"needs {', '.join(missing)}: install the extra codegen")
+    return _generate(options.spec, options.out, check=options.check)
+
+
+def _fail(message: str) -> int:
+    print(f"{PROGRAM}: {message}", file=sys.stderr)
+    return 2
+
+
+def _generate(spec_folder: Path | None, out: Path | None, *, check: bool) -> int:
+    from .check import check as check_spec
+    from .load import load
+    from .output import compare, write
+    from .preview import preview
+    from .problems import SpecError
+    from .render import FormatterError, render, schema
+    from .runtime import CORE, SPEC
+    from .scope import Scope
+
+    folder = SPEC if spec_folder is None else spec_folder
+    core = _same(folder, SPEC)
+    if out is None:
+        out = CORE if core else None
+    if out is None:
+        which = "an installed package" if core else "a spec of your own"
+        return _fail(f"--out PACKAGE_DIR is needed: {which} has no place of its own to write to")
+    if out.exists() and not out.is_dir():
+        return _fail(f"{out} is a file; --out names the folder of a package")
+    if CORE is not None and not core and _same(out, CORE):
+        return _fail(f"{out} is generated from {SPEC} only; give --out a folder of your own")
+    try:
+        spec = load(folder)
+        scope = Scope.of(spec, None if core else load(SPEC))
+        check_spec(spec, scope)
+        _raise_problems(spec.documents)
+        files = render(spec, scope, core=core)
+        preview(spec, files)
+        _raise_problems(spec.documents)
+        found = [compare(out, files)]
+        if core and CORE is not None and _same(out, CORE):
+            found.append(compare(SPEC, {"schema.json": schema()}, alone=False))
+    except SpecError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        count = len(error.problems)
+        return _fail(f"{count} problem{'s' if count > 1 else ''} in {folder}; nothing was written")
+    except FormatterError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}")
+    strays = [str(part.folder / name) for part in found for name in part.strays]
+    if check:
+        return _tell(found, strays)
+    if strays:
+        for name in strays:
+            print(f"{name}: not generated, so not touched", file=sys.stderr)
+        return _fail("a generated package holds generated files only; move these away")
+    try:
+        for part in found:
+            write(part)
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}")
+    for part in found:
+        for name in (*part.changed, *part.missing):
+            print(f"written {part.folder / name}")
+        for name in part.orphans:
+            print(f"removed {part.folder / name}")
+    unchanged = sum(len(part.unchanged) for part in found)
+    print(f"{unchanged} file{'' if unchanged == 1 else 's'} unchanged")
+    return 0
+
+
+def _raise_problems(documents: Sequence[Document]) -> None:
+    from .problems import SpecError
+
+    problems = [problem for document in documents for problem in document.problems]
+    if problems:
+        raise SpecError(problems)
+
+
+def _tell(found: Sequence[Comparison], strays: Sequence[str]) -> int:
+    """Print what `--check` found; give the exit status."""
+    if all(part.clean for part in found):
+        count = sum(len(part.unchanged) for part in found)
+        print(f"{count} generated files are up to date")
+        return 0
+    for part in found:
+        print(part.diff(), end="")
+    for part in found:
+        for what in ("changed", "missing", "orphans"):
+            names: list[str] = getattr(part, what)
+            for name in names:
+                print(f"{WORDS[what]}: {part.folder / name}")
+    for name in strays:
+        print(f"not generated: {name}")
+    print("the generated files are not what the spec gives; run this again without --check")
+    return 1
+
+
+WORDS = {"changed": "differs", "missing": "missing", "orphans": "orphan"}
+
+
+def _same(first: Path, second: Path) -> bool:
+    return first.resolve() == second.resolve()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
