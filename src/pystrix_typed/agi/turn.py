@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock, get_ident
+from _thread import TIMEOUT_MAX, allocate_lock, get_ident
+from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _thread import LockType
+    from typing import TypeAlias
+
+    Place: TypeAlias = tuple[LockType, int]
 
 __all__ = ["Turn"]
 
@@ -16,66 +20,69 @@ class Turn:
 
     A plain lock wakes whichever thread the system likes, and taking it twice in one thread would
     wait forever: a signal handler that executes an action in the middle of another one.
+
+    Whoever stands first in the line has the turn. The line is a list, each of whose operations is
+    atomic. No lock guards it, because a signal handler that comes in between would wait for it
+    forever.
     """
 
-    __slots__ = ("_guard", "_owner", "_waiting")
+    __slots__ = ("_line",)
 
     def __init__(self) -> None:
-        self._guard = allocate_lock()
-        self._owner = 0
-        # Each waiter sleeps at a gate of its own, which opens when its turn has come.
-        self._waiting: list[tuple[LockType, int]] = []
+        # Each place has a gate to sleep at, which is opened when the place becomes the first.
+        self._line: list[Place] = []
+
+    @property
+    def taken(self) -> bool:
+        """Whether somebody has the turn."""
+        return bool(self._line)
 
     def take(self, timeout: float | None) -> bool:
         """Wait for the turn; False when `timeout` seconds passed first.
 
         Raises:
-            RuntimeError: This thread has the turn already.
+            RuntimeError: This thread has the turn already, or waits for it.
         """
         me = get_ident()
-        if self._owner == me:
+        if self._line and any(owner == me for _, owner in self._line[:]):
             raise RuntimeError(
                 "a command was executed from within another one of the same session (by a signal "
                 "handler or a hangup callback); AGI runs one at a time"
             )
-        with self._guard:
-            if not self._owner:
-                self._owner = me
-                return True
-            gate = allocate_lock()
-            gate.acquire()
-            place = (gate, me)
-            self._waiting.append(place)
+        gate = allocate_lock()
+        gate.acquire()
+        place = (gate, me)
         try:
-            if gate.acquire(timeout=-1 if timeout is None else max(timeout, 0)):
+            self._line.append(place)
+            if self._line[0] is place:
                 return True
+            until = None if timeout is None else monotonic() + min(timeout, TIMEOUT_MAX / 2)
+            while self._line[0] is not place:
+                wait = -1 if until is None else until - monotonic()
+                if until is not None and wait <= 0:
+                    self._leave(place)
+                    return False
+                gate.acquire(timeout=wait)
         except BaseException:
-            if not self._leave(place):
-                self.give()
+            self._leave(place)
             raise
-        return not self._leave(place)
+        return True
 
     def take_if_free(self) -> bool:
         """Take the turn if nobody has it."""
-        with self._guard:
-            if self._owner:
-                return False
-            self._owner = get_ident()
-            return True
-
-    def _leave(self, place: tuple[LockType, int]) -> bool:
-        """Give up a place in the line; False when its turn came at the last moment."""
-        with self._guard:
-            if place in self._waiting:
-                self._waiting.remove(place)
-                return True
-            return False
+        return not self._line and self.take(0)
 
     def give(self) -> None:
         """End the turn: the next in line has it."""
-        with self._guard:
-            if self._waiting:
-                gate, self._owner = self._waiting.pop(0)
-                gate.release()
-            else:
-                self._owner = 0
+        self._leave(self._line[0])
+
+    def _leave(self, place: Place) -> None:
+        try:
+            if place in self._line:
+                self._line.remove(place)
+        finally:
+            # Even if an interrupt came just now. Waking the first once too often does no harm.
+            try:  # noqa: SIM105 - contextlib costs a script's start
+                self._line[0][0].release()
+            except (IndexError, RuntimeError):
+                pass
