@@ -20,7 +20,7 @@ from pystrix_typed.agi.core.environment import Environment
 from pystrix_typed.agi.exceptions import AGITimeoutError
 from pystrix_typed.agi.protocol import Protocol
 from pystrix_typed.agi.script import Script, greet, private, shield, write_at_once
-from pystrix_typed.agi.session import in_seconds
+from pystrix_typed.agi.session import guarded, in_seconds
 
 if TYPE_CHECKING:
     import socket
@@ -146,10 +146,10 @@ class Session:
             AGISIGPIPEHangup: The connection ended before the variables did.
         """
         if self._link is None:
-            self._link = await self._connect()
             limit = self._handshake_timeout
             now = asyncio.get_running_loop().time()
             try:
+                self._link = await self._connect()
                 self._variables = await self._drive(
                     self._protocol.start(None if limit is None else now + limit)
                 )
@@ -181,7 +181,7 @@ class Session:
             raise RuntimeError("the session was not started: use it with 'async with'")
         limit = self._timeout if timeout is ... else in_seconds(timeout)
         deadline = None if limit is None else asyncio.get_running_loop().time() + limit
-        if self._turn.locked():
+        if deadline is not None:
             try:
                 async with asyncio.timeout_at(deadline):
                     await self._turn.acquire()
@@ -215,11 +215,15 @@ class Session:
         return self._protocol.hangup is not None
 
     def on_hangup(self, callback: Callable[[], object]) -> None:
-        """Call `callback` once when the call is found to be over; at once if it already is."""
-        if self._protocol.hangup is not None:
-            callback()
-        else:
-            self._protocol.on_hangup.append(callback)
+        """Call `callback` once when the call is found to be over; at once if it already is.
+
+        An exception that it raises is shown on stderr and changes nothing.
+        """
+        protocol = self._protocol
+        protocol.on_hangup.append(guarded(callback))
+        # The hangup may have come a moment before, in a signal handler.
+        if protocol.hangup is not None:
+            protocol.note_hangup()
 
     async def close(self) -> None:
         """End the session: Asterisk goes on with the dialplan. Closing twice does no harm."""
@@ -245,6 +249,8 @@ class Session:
         """Run one exchange."""
         protocol, link = self._protocol, self._link
         assert link is not None
+        clock = asyncio.get_running_loop().time
+        protocol.now = clock()
         link.busy = True
         try:
             data, until = next(steps)
@@ -252,12 +258,14 @@ class Session:
                 if data:
                     self._write(data)
                     protocol.sending = False
-                data, until = steps.send(await link.read(until))
+                came = await link.read(until)
+                protocol.now = clock()
+                data, until = steps.send(came)
         except StopIteration as end:
             result: R = end.value
             return result
         except BaseException:
-            fence = protocol.abandon(asyncio.get_running_loop().time())
+            fence = protocol.abandon(clock())
             if fence:
                 self._write(fence)
                 protocol.sending = False

@@ -14,6 +14,7 @@ moments are numbers on that clock, and none means "as long as it takes".
 The calling contract of a driver:
 
 - one exchange at a time;
+- before it starts an exchange and whenever it goes on with one, it sets `Protocol.now`;
 - after it has written a step's bytes whole, it sets `Protocol.sending` to False;
 - when an exchange ends in any exception, its own `KeyboardInterrupt` or cancellation included, it
   calls `Protocol.abandon` and writes what that gives, then raises on;
@@ -29,7 +30,8 @@ the commands that a new command interrupts, so abandoning a playback stops it.
 
 Asterisk polls the descriptor but reads through stdio: a fence that it reads in one gulp with the
 command before it is only seen once more bytes arrive. So a fence that is not answered soon is
-followed by others, the nudges, and an answer to any of them is dropped wherever it turns up.
+followed by others, the nudges, and no command is sent before the last of them is answered: read in
+one gulp with a nudge, it would wait forever.
 
 **Values.** Asterisk never escapes a variable's content, so a value can hold line feeds and look
 like a reply. It is written in one go: whatever else lies in the buffer when a value seems complete
@@ -85,6 +87,9 @@ _ONE_SEGMENT = 1200
 #: Seconds after which a fence that is not answered gets its first nudge; each next waits twice as
 #: long.
 _NUDGE = 0.1
+#: A fence's answer is shorter than this.
+_ANSWER = 80
+_LINE_FEED = 10
 
 
 class Protocol:
@@ -102,27 +107,34 @@ class Protocol:
 
     Attributes:
         hangup: How the call ended, as the exception's class; None while it lasts.
+        now: The present moment on the driver's clock.
+        on_hangup: What to call when the call is found to be over, each once. An exception that one
+            of them raises goes to whoever called the protocol, and leaves the state sound.
         sending: Bytes were handed to the driver and are not known to be written whole.
     """
 
     __slots__ = (
-        "_abandoned_value",
         "_broken",
         "_buffer",
         "_ended",
-        "_fenced_at",
         "_fences",
         "_in_flight",
+        "_mark",
         "_max_environment",
         "_max_line",
         "_max_reply",
         "_noise",
-        "_nonce",
-        "_nudges",
-        "_resync",
+        "_nudge_at",
+        "_nudge_pause",
+        "_resync_since",
         "_resync_timeout",
+        "_seen",
+        "_sent_fences",
+        "_unsure",
+        "_value_before",
         "_verify_values",
         "hangup",
+        "now",
         "on_hangup",
         "sending",
     )
@@ -144,15 +156,22 @@ class Protocol:
         self._ended = False
         self._broken = ""
         self._in_flight: AnyAction | None = None
-        # Fences: the answers still to come, the one that ends the resynchronisation, its moment.
-        self._nonce = b""
+        # The answers to fences that are still to come, oldest first. While there is one, no command
+        # is sent.
         self._fences: list[bytes] = []
-        self._resync: bytes = b""
-        self._fenced_at = 0.0
-        self._nudges = 0
+        self._sent_fences = 0
+        self._mark = b""
+        # How much of the buffer is known to hold no answer to a fence.
+        self._seen = 0
+        self._nudge_at = 0.0
+        self._nudge_pause = _NUDGE
+        self._resync_since: float | None = None
+        self._value_before = False
+        # Something may be on its way that no command asked for.
+        self._unsure = False
         self._noise = 0
-        self._abandoned_value = False
         self.hangup: type[AGIHangup] | None = None
+        self.now = 0.0
         self.on_hangup: list[Callable[[], object]] = []
         self.sending = False
 
@@ -167,28 +186,27 @@ class Protocol:
             AGITimeoutError: The moment passed.
         """
         buffer = self._buffer
-        while True:
-            if buffer.startswith(b"\n"):
-                end = 0
-                break
-            end = buffer.find(b"\n\n")
-            if end >= 0:
-                break
-            if not b"agi_".startswith(bytes(buffer[:4])):
+        size, end = 0, -1
+        while end < 0 and not buffer.startswith(b"\n"):
+            if not (yield from self._more(b"", deadline, None)):
+                raise AGITimeoutError("the variables at the start: none before the deadline")
+            if not (buffer.startswith(b"\n") or b"agi_".startswith(bytes(buffer[:4]))):
                 raise self._break(AGIProtocolError, None, "the peer does not speak AGI")
-            if len(buffer) > self._max_environment:
+            end = buffer.find(b"\n\n", max(size - 1, 0))
+            size = len(buffer)
+            if (size if end < 0 else end) > self._max_environment:
                 raise self._break(
                     AGIProtocolError,
                     None,
                     f"the variables at the start exceed {self._max_environment} bytes",
                 )
-            yield from self._more(b"", deadline, None)
-        if end > self._max_environment or (end and not buffer.startswith(b"agi_")):
-            raise self._break(AGIProtocolError, None, "the peer does not speak AGI")
-        block = bytes(buffer[:end])
-        del buffer[: end + 1 if end == 0 else end + 2]
-        variables = _environment(block)
+        if buffer.startswith(b"\n"):
+            end = -1
+        variables = _environment(bytes(buffer[: max(end, 0)]))
+        del buffer[: end + 2]
         self._max_line = line_limit(variables.get("agi_version", ""))
+        # A caller's name can hold an empty line: then the rest of the variables is yet to come.
+        self._unsure = "agi_version" in variables and "agi_accountcode" not in variables
         self._tidy()
         return variables
 
@@ -207,7 +225,7 @@ class Protocol:
                 f"Asterisk would cut it at {self._max_line} and run the rest as another command"
             )
         self._refuse(action)
-        if self._resync or self._buffer:
+        if self._buffer or self._fences or self._unsure or self._in_flight is not None:
             yield from self._find_step(action, deadline)
             self._refuse(action)
         self._in_flight = action
@@ -225,6 +243,8 @@ class Protocol:
             return meaning[0]
         if isinstance(meaning, AGIHangup):
             self.note_hangup(AGIResultHangup)
+        elif isinstance(meaning, AGIUnknownError):
+            self._unsure = True
         try:
             raise meaning
         finally:
@@ -239,21 +259,18 @@ class Protocol:
             now: The present moment on the driver's clock: the fence's own deadline runs from here.
         """
         action = self._in_flight
+        line = b""
         if action is None or self._ended or self._broken:
-            return b""
-        self._in_flight = None
-        if self.sending:
+            pass
+        elif self.sending:
             # Whatever followed would be read as the rest of that line.
             self._broken = f"{action.command} was only partly written"
-            return b""
-        self._abandoned_value = action._multiline
-        self._fenced_at = now
-        if self._resync:
-            # The exchange had sent a fence of its own, which does as well.
-            return b""
-        line = self._new_fence()
-        self._resync = self._fences[-1]
-        self.sending = True
+        elif not self._fences:  # or the exchange had sent a fence of its own, which does as well
+            self.now = now
+            line = self._first_fence(value=action._multiline)
+            self.sending = True
+        # Last, because a second interrupt may end this anywhere.
+        self._in_flight = None
         return line
 
     def received(self, data: bytes) -> None:
@@ -261,8 +278,15 @@ class Protocol:
         if not data:
             self._end()
         elif not self._broken:
+            size = len(self._buffer)
             self._buffer += data
-            if not self._resync:
+            if self._fences:
+                region = self._take_answers()
+                if region is not None:
+                    self._drop(region)
+                elif not self._value_before and _has_notice(self._buffer, size):
+                    self.note_hangup()
+            if not self._fences:
                 self._tidy()
             if len(self._buffer) > self._max_reply:
                 self._break(AGIProtocolError, None, "the peer talks unasked, and too much")
@@ -271,14 +295,17 @@ class Protocol:
         """Take notice that the call is over; the first notice is the one that counts."""
         if self.hangup is None:
             self.hangup = kind
-            for callback in self.on_hangup:
-                callback()
+        while True:
+            try:
+                callback = self.on_hangup.pop(0)
+            except IndexError:
+                return  # a signal handler or another thread may take the last one
+            callback()
 
     def close(self, why: str = "the session was closed") -> None:
         """Refuse every further command."""
         if not self._broken:
             self._broken = why
-        self._buffer.clear()
 
     @property
     def closed(self) -> bool:
@@ -318,6 +345,8 @@ class Protocol:
         """Build the exception for a reply that is none of the action's outcomes."""
         kind: type[AGIException] = AGIUnknownError
         outcome, meaning = "unknown", "a reply that AGI does not define for it"
+        # Such a line may have come from elsewhere, with the command's own reply still to come.
+        self._unsure = reply.code not in (510, 511, 520)
         if reply.code == 510:
             kind, outcome = AGIInvalidCommandError, "invalid-command"
             meaning = "this Asterisk does not know the command, or its module is not loaded"
@@ -357,24 +386,27 @@ class Protocol:
 
     def _drop_second_answer(self, action: AnyAction, deadline: float | None) -> Exchange[None]:
         """Drop the 520 that follows when an application returned 1 (res_agi.c, handle_exec)."""
-        second = self._next_reply()
-        if second is None or second.code != 520:
-            self._abandoned_value = False
-            self._drop((yield from self._fence(action, deadline)))
+        if self._reply_begins():
+            size = self._usage_size(0)
+            if size > 0 and self._buffer.startswith(b"520"):
+                del self._buffer[:size]
+                self._tidy()
+                return
+        fence = self._first_fence(value=False)
+        self._drop((yield from self._fence(action, deadline, fence)))
         self._tidy()
 
     # ---- reading ----
 
-    def _more(self, data: bytes, until: float | None, action: AnyAction | None) -> Exchange[None]:
-        """Write `data`, then wait for more; the deadline and the end of the stream raise."""
+    def _more(self, data: bytes, until: float | None, action: AnyAction | None) -> Exchange[bool]:
+        """Write `data`, then wait for more; False when the moment passed."""
         self.sending = bool(data)
         got = yield data, until
         if got:
             self._buffer += got
-            return
-        what = action.command if action else "the variables at the start"
+            return True
         if got is None:
-            raise AGITimeoutError(f"{what}: no answer before the deadline", action=action)
+            return False
         self._end()
         raise self._gone(action)
 
@@ -382,19 +414,24 @@ class Protocol:
         """Send a line and give its reply."""
         buffer = self._buffer
         self._noise = 0
-        yield from self._more(line, deadline, action)
-        while True:
-            if action._multiline and self._reply_begins() and buffer.startswith(_VALUE):
-                return (yield from self._value(action, deadline))
-            reply = self._next_reply()
-            if reply is not None:
-                if buffer:
-                    self._tidy()
-                return reply
+        yield from self._line(action, deadline, line)
+        while not self._reply_begins():
             yield from self._line(action, deadline)
+        if action._multiline and buffer.startswith(_VALUE):
+            return (yield from self._value(action, deadline))
+        size = self._usage_size(0)
+        while size < 0:
+            seen = len(buffer)
+            yield from self._line(action, deadline)
+            size = self._usage_size(seen)
+        raw = bytes(buffer[: size - 1])
+        del buffer[:size]
+        if buffer:
+            self._tidy()
+        return parse(raw)
 
-    def _line(self, action: AnyAction, deadline: float | None) -> Exchange[None]:
-        """Wait for more, until there is a line feed in it: nothing ends without one."""
+    def _line(self, action: AnyAction, deadline: float | None, data: bytes = b"") -> Exchange[None]:
+        """Write `data`, and wait until there is a new line feed: nothing ends without one."""
         buffer = self._buffer
         while True:
             size = len(buffer)
@@ -404,9 +441,13 @@ class Protocol:
                     action,
                     f"{action.command}: the reply exceeds {self._max_reply} bytes",
                 )
-            yield from self._more(b"", deadline, action)
+            if not (yield from self._more(data, deadline, action)):
+                raise AGITimeoutError(
+                    f"{action.command}: no answer before the deadline", action=action
+                )
             if buffer.find(b"\n", size) >= 0:
                 return
+            data = b""
 
     def _reply_begins(self) -> bool:
         """Drop what is no reply to the command under way; tell whether one is there."""
@@ -417,32 +458,21 @@ class Protocol:
                 return False
             line = bytes(buffer[:end])
             code = reply_code(line)
-            if code and code != 100 and line not in self._fences:
+            if code and code != 100:
                 return True
+            # Provisional, a notice, or no reply at all: never taken for one.
+            self._noise += end + 1
+            del buffer[: end + 1]
             if line == _HANGUP:
                 self.note_hangup()
-            elif line in self._fences:
-                self._fences.remove(line)
-            else:
-                # Provisional, or no reply at all: never taken for one.
-                self._noise += end + 1
-            del buffer[: end + 1]
 
-    def _next_reply(self) -> Reply | None:
-        """Take one reply, which is no value, off the buffer if it is there whole."""
-        if not self._reply_begins():
-            return None
+    def _usage_size(self, seen: int) -> int:
+        """Give the size of the reply that begins the buffer, or -1 while a block has no end."""
         buffer = self._buffer
-        if buffer.startswith(b"520-"):
-            end = buffer.find(_USAGE_END)
-            if end < 0:
-                return None
-            end += len(_USAGE_END) - 1
-        else:
-            end = buffer.find(b"\n")
-        raw = bytes(buffer[:end])
-        del buffer[: end + 1]
-        return parse(raw)
+        if not buffer.startswith(b"520-"):
+            return buffer.find(b"\n") + 1
+        end = buffer.find(_USAGE_END, max(seen - len(_USAGE_END), 0))
+        return end if end < 0 else end + len(_USAGE_END)
 
     def _value(self, action: AnyAction, deadline: float | None) -> Exchange[Reply]:
         """Take a value's reply, whose end only a fence can prove."""
@@ -457,7 +487,8 @@ class Protocol:
             raw = bytes(buffer[: seems + 1])
             del buffer[:end]
         else:
-            region = yield from self._fence(action, deadline)
+            fence = self._first_fence(value=True)
+            region = yield from self._fence(action, deadline, fence)
             end = _without_hangups(region)
             if end < len(region):
                 self.note_hangup()
@@ -467,132 +498,157 @@ class Protocol:
 
     def _tidy(self) -> None:
         """Take the notices off the buffer; anything that stays is a stray."""
-        buffer = self._buffer
-        while buffer:
-            end = buffer.find(b"\n")
-            line = bytes(buffer[:end]) if end >= 0 else b""
-            if line == _HANGUP:
-                self.note_hangup()
-            elif line in self._fences:
-                self._fences.remove(line)
-            else:
-                return
-            del buffer[: end + 1]
+        while self._buffer.startswith(b"HANGUP\n"):
+            del self._buffer[: len(b"HANGUP\n")]
+            self.note_hangup()
 
     # ---- fences ----
 
-    def _new_fence(self) -> bytes:
-        """Give a fence's command line; its answer is the last of `_fences`."""
-        if not self._nonce:
-            self._nonce = urandom(8).hex().encode()
-        nonce = b"fence-%b-%d" % (self._nonce, self._nudges)
-        self._nudges += 1
-        self._fences.append(b"200 result=1 (%b)" % nonce)
-        return b'GET FULL VARIABLE "%b"\n' % nonce
+    def _first_fence(self, value: bool) -> bytes:
+        """Give the command line of a fence where none is out.
 
-    def _fence(self, action: AnyAction, deadline: float | None) -> Exchange[bytearray]:
-        """Send a fence now, and give all that came before its answer."""
-        line = self._new_fence()
-        self._resync = answer = self._fences[-1]
-        yield from self._more(line, deadline, action)
+        Args:
+            value: A value may lie before it.
+        """
+        self._value_before = value
+        self._resync_since = None
+        self._seen = 0
+        self._nudge_pause = _NUDGE
+        return self._next_fence()
+
+    def _next_fence(self) -> bytes:
+        """Give the command line of a fence, and expect its answer."""
+        if not self._mark:
+            self._mark = b"200 result=1 (fence-%b-" % urandom(8).hex().encode()
+        self._nudge_at = self.now + self._nudge_pause
+        self._nudge_pause *= 2
+        answer = b"%b%d)" % (self._mark, self._sent_fences)
+        self._sent_fences += 1
+        self._fences.append(answer)
+        return b'GET FULL VARIABLE "%b"\n' % answer[len(b"200 result=1 (") : -1]
+
+    def _take_answers(self) -> bytearray | None:
+        """Take the fences' answers off the buffer; give what came before the first, if one came."""
+        buffer, fences, mark = self._buffer, self._fences, self._mark
+        first: bytearray | None = None
+        while fences:
+            at = buffer.find(mark, self._seen)
+            if at < 0:
+                self._seen = max(self._seen, len(buffer) - len(mark))
+                break
+            end = buffer.find(b"\n", at, at + _ANSWER)
+            if end < 0 and len(buffer) < at + _ANSWER:
+                self._seen = at
+                break
+            answer = bytes(buffer[at:end])
+            if answer not in fences or (at and buffer[at - 1] != _LINE_FEED):
+                self._seen = at + 1
+                continue
+            region = buffer[:at]
+            # They are answered in the order in which they were sent.
+            del buffer[: end + 1], fences[: fences.index(answer) + 1]
+            self._seen = 0
+            if first is None:
+                first = region
+            else:
+                self._drop(region)
+        return first
+
+    def _fence(
+        self, action: AnyAction, deadline: float | None, data: bytes, why: str = ""
+    ) -> Exchange[bytearray]:
+        """Wait until no fence is out, and give all that came before the first one's answer.
+
+        Args:
+            action: The action that waits for it.
+            deadline: Its deadline.
+            data: The fence's command line, unless it was written before.
+            why: Why the action's command is not sent yet, if it is not.
+        """
+        if self._resync_since is None:
+            self._resync_since = self.now
+        limit = self._resync_since + self._resync_timeout
+        what = f"{action.command} was not sent: {why}; " if why else f"{action.command}: "
+        first: bytearray | None = None
         while True:
-            region = self._before(answer)
-            if region is not None:
-                return region
-            yield from self._line(action, deadline)
-
-    def _before(self, answer: bytes) -> bytearray | None:
-        """Take all up to and with a fence's answer off the buffer; give what came before it."""
-        buffer = self._buffer
-        if buffer.startswith(answer + b"\n"):
-            at = 0
-        else:
-            at = buffer.find(b"\n" + answer + b"\n") + 1
-            if not at:
-                return None
-        region = buffer[:at]
-        del buffer[: at + len(answer) + 1]
-        self._fences.remove(answer)
-        self._resync = b""
-        return region
-
-    def _find_step(self, action: AnyAction, deadline: float | None) -> Exchange[None]:
-        """Drop what abandoned commands and strays have left, up to the fence's answer."""
-        self._tidy()
-        if not self._resync:
-            if not self._buffer or b"HANGUP\n".startswith(bytes(self._buffer)):
-                return
-            # A stray lies in the buffer: nothing is known to be under way, so this is quick.
-            self._abandoned_value = True
-            self._in_flight = action
-            self._drop((yield from self._fence(action, deadline)))
-            self._in_flight = None
-            return
-        region = self._before(self._resync)
-        limit = self._fenced_at + self._resync_timeout
-        nudge = pause = _NUDGE
-        data = b""
-        while region is None:
-            until = min(limit, self._fenced_at + nudge)
+            region = self._take_answers()
+            if first is not None and region is not None:
+                self._drop(region)
+            elif region is not None:
+                first = region
+                if self._fences:
+                    # Asterisk may have read the other ones together with this one, so that only
+                    # new bytes bring it to see them.
+                    self._nudge_pause = _NUDGE
+                    data = self._next_fence()
+            if first is not None and not self._fences:
+                return first
+            if len(self._buffer) > self._max_reply:
+                raise self._break(
+                    AGIProtocolError,
+                    action,
+                    f"{what}what came before the end of a reply exceeds {self._max_reply} bytes",
+                )
+            until = min(limit, self._nudge_at)
             if deadline is not None:
                 until = min(until, deadline)
-            self.sending = bool(data)
-            got = yield data, until
-            data = b""
-            if got:
-                self._buffer += got
-                if len(self._buffer) > self._max_reply:
-                    raise self._break(
-                        AGIProtocolError,
-                        action,
-                        f"{action.command} was not sent: the answer of the command abandoned "
-                        f"before it exceeds {self._max_reply} bytes",
-                    )
-                region = self._before(self._resync)
-            elif got is not None:
-                self._end()
-                self._drop(self._buffer)
-                raise self._gone(action)
+            if (yield from self._more(data, until, action)):
+                data = b""
             elif until == deadline:
-                raise AGITimeoutError(
-                    f"{action.command} was not sent before the deadline: the command before it was "
-                    f"abandoned and has not ended",
-                    action=action,
-                )
+                raise AGITimeoutError(f"{what}no answer before the deadline", action=action)
             elif until == limit:
                 raise self._break(
                     AGIClosedError,
                     action,
-                    f"{action.command} was not sent: a command that was abandoned did not end "
-                    f"within {self._resync_timeout:g} seconds, so the session lost step",
+                    f"{what}no answer to the fence within {self._resync_timeout:g} seconds, so "
+                    f"the session lost step and is closed",
                 )
             else:
-                data = self._new_fence()
-                pause *= 2
-                nudge += pause
-        self._drop(region)
+                data = self._next_fence()
+
+    def _find_step(self, action: AnyAction, deadline: float | None) -> Exchange[None]:
+        """Drop what abandoned commands and strays have left, up to a fence's answer."""
+        fence = b""
+        why = "the command before it was abandoned and has not ended"
+        if not self._fences:
+            self._tidy()
+            stray = self._buffer and not b"HANGUP\n".startswith(bytes(self._buffer))
+            if not stray and not self._unsure and self._in_flight is None:
+                return
+            why = "Asterisk said something that was not asked for"
+            fence = self._first_fence(value=True)
+        self._drop((yield from self._fence(action, deadline, fence, why)))
+        self._unsure = False
+        # Not None if a second interrupt kept the driver from abandoning it.
+        self._in_flight = None
         self._tidy()
 
     def _drop(self, region: bytearray) -> None:
         """Forget a region, but for the notices in it."""
-        if self._abandoned_value:
-            # A value may hold a line that looks like a notice; one behind it cannot be its own.
-            if _without_hangups(region) < len(region):
-                self.note_hangup()
-        elif _HANGUP in bytes(region).split(b"\n"):
+        if self._value_before:
+            # A value may hold a line that looks like a notice; one before or behind it cannot be
+            # its own.
+            hung_up = region.startswith(b"HANGUP\n") or _without_hangups(region) < len(region)
+        else:
+            hung_up = _has_notice(region)
+        if hung_up:
             self.note_hangup()
 
     # ---- ends ----
 
     def _end(self) -> None:
         """Note the end of the stream."""
-        self._tidy()
         self._ended = True
+        if self._fences:
+            self._drop(self._buffer)
+        self._tidy()
         self.note_hangup(AGISIGPIPEHangup)
 
-    def _gone(self, action: AnyAction | None) -> AGIHangup:
+    def _gone(self, action: AnyAction | None) -> AGIException:
         """Build the exception for a stream that ended."""
         what = action.command if action else "the variables at the start"
+        if self._broken:
+            return AGIClosedError(f"{what}: {self._broken}", action=action)
         if self.hangup is not None and issubclass(self.hangup, AGISIGHUPHangup):
             return AGISIGHUPHangup(
                 f"{what}: the call is over, and Asterisk has left", action=action
@@ -615,6 +671,14 @@ def _without_hangups(region: bytearray) -> int:
     while region.endswith(b"\nHANGUP\n", 0, end):
         end -= len(b"HANGUP\n")
     return end
+
+
+def _has_notice(region: bytearray, start: int = 0) -> bool:
+    """Tell whether a region has a notice that ends behind `start`."""
+    notice = b"\nHANGUP\n"
+    return (not start and region.startswith(notice[1:])) or (
+        region.find(notice, max(start - len(notice), 0)) >= 0
+    )
 
 
 def _environment(block: bytes) -> dict[str, str]:

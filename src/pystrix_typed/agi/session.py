@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["AGI", "FastAGI", "Session"]
 
 _CHUNK = 65_536
+#: Seconds; poll() counts milliseconds in 32 bits.
+_LONGEST_POLL = 1_000_000.0
 
 
 def in_seconds(timeout: float | timedelta | None) -> float | None:
@@ -131,12 +133,15 @@ class Session:
         """Call `callback` once when the call is found to be over; at once if it already is.
 
         It runs where the session learns of it: in the thread that is executing a command, or in
-        the signal handler of an `AGI`. It must not execute actions.
+        the signal handler of an `AGI`. It must not execute actions. An exception that it raises is
+        shown on stderr and changes nothing, unless it is one that ends programs, such as
+        `SystemExit`.
         """
-        if self._protocol.hangup is not None:
-            callback()
-        else:
-            self._protocol.on_hangup.append(callback)
+        protocol = self._protocol
+        protocol.on_hangup.append(guarded(callback))
+        # The hangup may have come a moment before, in another thread or in a signal handler.
+        if protocol.hangup is not None:
+            protocol.note_hangup()
 
     def close(self) -> None:
         """End the session: Asterisk goes on with the dialplan. Closing twice does no harm."""
@@ -161,13 +166,16 @@ class Session:
     def _drive(self, steps: Exchange[R]) -> R:
         """Run one exchange."""
         protocol = self._protocol
+        protocol.now = monotonic()
         try:
             data, until = next(steps)
             while True:
                 if data:
                     self._write(data)
                     protocol.sending = False
-                data, until = steps.send(self._read(until))
+                came = self._read(until)
+                protocol.now = monotonic()
+                data, until = steps.send(came)
         except StopIteration as end:
             result: R = end.value
             return result
@@ -185,16 +193,17 @@ class Session:
         try:
             while data:
                 data = data[self._send(data) :]
-        except (BrokenPipeError, ConnectionError):
+        except OSError:
             return
 
     def _read(self, until: float | None) -> bytes | None:
         """Give what comes, ``b""`` at the end of the stream, None when the moment passed."""
-        if until is not None and not _readable(self._fileno(), until - monotonic()):
+        if until is not None and not _readable(self._fileno(), until):
             return None
         try:
             data = self._receive()
-        except ConnectionError:
+        except OSError:
+            # Reset, timed out, unreachable; or closed by another thread.
             data = b""
         if self._debug:
             _show("<<", data)
@@ -219,17 +228,36 @@ def _show(mark: str, data: bytes) -> None:
     sys.stderr.write("".join([f"{mark} {line}\n" for line in lines]))
 
 
-def _readable(descriptor: int, wait: float) -> bool:
-    """Wait until there is something to read, the end included; False when the time passed."""
+def _readable(descriptor: int, until: float) -> bool:
+    """Wait until there is something to read, the end included; False when the moment passed."""
     import select
 
-    wait = max(wait, 0.0)
-    if sys.platform == "win32":
-        return bool(select.select([descriptor], [], [], wait)[0])
-    poll = select.poll()  # unlike select, good for any number of descriptors
-    poll.register(descriptor, select.POLLIN)
-    # Round up: a wait that ends early would be one more round for nothing.
-    return bool(poll.poll(-(-wait * 1000 // 1)))
+    if descriptor < 0:
+        return True  # closed by another thread: reading tells
+    if sys.platform != "win32":
+        poll = select.poll()  # unlike select, good for any number of descriptors
+        poll.register(descriptor, select.POLLIN)
+    while True:
+        wait = min(max(until - monotonic(), 0.0), _LONGEST_POLL)
+        if sys.platform == "win32":
+            ready = bool(select.select([descriptor], [], [], wait)[0])
+        else:
+            # Round up: a wait that ends early would be one more round for nothing.
+            ready = bool(poll.poll(-(-wait * 1000 // 1)))
+        if ready or until <= monotonic():
+            return ready
+
+
+def guarded(callback: Callable[[], object]) -> Callable[[], None]:
+    """Make a callback whose exceptions are shown instead of raised into the session."""
+
+    def call() -> None:
+        try:
+            callback()
+        except Exception as error:  # noqa: BLE001 - it is shown
+            sys.__excepthook__(type(error), error, error.__traceback__)
+
+    return call
 
 
 class AGI(Session):
@@ -314,8 +342,11 @@ class AGI(Session):
         self.close()
 
     def _disconnect(self) -> None:
-        os.close(self._input)
-        os.close(self._output)
+        # Another thread may still be at it, and the numbers may soon be those of other files.
+        reader, writer = self._input, self._output
+        self._input = self._output = -1
+        os.close(reader)
+        os.close(writer)
         self._script.leave()
 
     def _forget(self) -> None:
@@ -368,6 +399,13 @@ class FastAGI(Session):
         super().__init__(protocol, timeout, handshake_timeout, debug)
 
     def _disconnect(self) -> None:
+        if self._turn.taken:
+            # Closing alone would leave the thread that is executing a command waiting.
+            import contextlib
+            import socket
+
+            with contextlib.suppress(OSError):  # the peer was quicker
+                self._connection.shutdown(socket.SHUT_RDWR)
         self._connection.close()
 
     def _send(self, data: bytes) -> int:
