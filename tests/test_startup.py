@@ -99,7 +99,7 @@ def test_one_action_loads_next_to_nothing(action: str) -> None:
 
 
 def test_environment_loads_next_to_nothing() -> None:
-    modules = loaded("session.environment.callerid, session.get_environment()")
+    modules = loaded("session.environment.caller_id, session.get_environment()")
     assert not modules & FORBIDDEN
 
 

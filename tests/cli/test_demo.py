@@ -57,8 +57,8 @@ def test_output_is_the_same_every_time(output: str) -> None:
         """
   execute(StreamFile(filename='hello-world', escape_digits='#', sample_offset=0))
     > STREAM FILE "hello-world" "#" 0
-    < 200 result=0 endpos=9600
-    = PlaybackResult(digit=None, end_position=9600)
+    < 200 result=0 endpos=11360
+    = PlaybackResult(digit=None, end_position=11360)
 """,
         """
   execute(GetData(filename='agent-user', timeout=5000, max_digits=4))

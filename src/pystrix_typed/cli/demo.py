@@ -32,7 +32,7 @@ KEYS = {"agent-user": "1234"}
 LAST_COMMAND = "WAIT FOR DIGIT"
 """The command at which the caller hangs up."""
 
-_SOUNDS = {"hello-world": 1.2, "agent-user": 3.4, "agent-loginok": 0.9}
+_SOUNDS = {"hello-world": 1.42, "agent-user": 3.4, "agent-loginok": 0.9}
 _SECONDS = 30.0
 
 
@@ -61,8 +61,17 @@ class Narrator:
         """Show who calls: the variables that the exchange sends first, typed."""
         self._wire.take()
         environment = self.session.environment
-        for name in ("callerid", "calleridname", "extension", "priority", "network_script"):
-            self.screen.call(f"environment.{name} = {getattr(environment, name)!r}")
+        shown = {
+            "caller_id": environment.caller_id,
+            "caller_id_name": environment.caller_id_name,
+            "redirecting_number": environment.redirecting_number,
+            "extension": environment.extension,
+            "priority": environment.priority,
+            "script": environment.script,
+            "query": environment.query,
+        }
+        for name, value in shown.items():
+            self.screen.call(f"environment.{name} = {value!r}")
 
     def _show_wire(self) -> None:
         for heard in self._wire.take():
