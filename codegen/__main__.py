@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .load import Spec
     from .output import Comparison
-    from .source import Document
 
 __all__ = ["main"]
 
@@ -87,10 +87,10 @@ def _generate(spec_folder: Path | None, out: Path | None, *, check: bool) -> int
         spec = load(folder)
         scope = Scope.of(spec, None if core else load(SPEC))
         check_spec(spec, scope)
-        _raise_problems(spec.documents)
+        _raise_problems(spec)
         files = render(spec, scope, core=core)
         preview(spec, files)
-        _raise_problems(spec.documents)
+        _raise_problems(spec)
         found = [compare(out, files)]
         if core and CORE is not None and _same(out, CORE):
             found.append(compare(SPEC, {"schema.json": schema()}, alone=False))
@@ -125,10 +125,12 @@ def _generate(spec_folder: Path | None, out: Path | None, *, check: bool) -> int
     return 0
 
 
-def _raise_problems(documents: Sequence[Document]) -> None:
+def _raise_problems(spec: Spec) -> None:
     from .problems import SpecError
 
-    problems = [problem for document in documents for problem in document.problems]
+    problems = [*spec.problems]
+    for document in spec.documents:
+        problems += document.problems
     if problems:
         raise SpecError(problems)
 

@@ -25,8 +25,8 @@ def check(spec: Spec, scope: Scope) -> None:
     _names(spec)
     for topic in spec.topics:
         _sentence(topic.document, ("about",), topic.file.about)
-        for at, command in enumerate(topic.file.commands):
-            _command(topic.document, ("commands", at), command, scope)
+        for path, command in topic.commands:
+            _command(topic.document, path, command, scope)
     if spec.results:
         document, results = spec.results
         if results.about:
@@ -67,8 +67,7 @@ def _names(spec: Spec) -> None:
         ):
             message = f"{topic.name!r} cannot be the name of a module here; rename the file"
             topic.document.problem((), message)
-        for at, command in enumerate(topic.file.commands):
-            path: Path = ("commands", at)
+        for path, command in topic.commands:
             commands.add(topic.document, (*path, "command"), command.command, "the command")
             key = (*path, "class" if command.class_ else "command")
             _class(topic.document, key, command.class_name, classes)

@@ -6,11 +6,11 @@ import types
 import typing
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from .model import CommandsFile, EnumerationsFile, EnvironmentFile, ResultsFile
+from .model import Command, CommandsFile, EnumerationsFile, EnvironmentFile, ResultsFile
 from .problems import Path, Problem, SpecError
 from .source import Document, read
 
@@ -45,23 +45,41 @@ class Topic:
     Attributes:
         name: The file's name without its ending, and the name of the module.
         document: Where problems with it are noted.
-        file: What it says.
+        file: What it says; of a file with problems, the commands that are whole.
+        places: Where each command stands in the document.
     """
 
     name: str
     document: Document
     file: CommandsFile
+    places: tuple[int, ...]
+
+    @property
+    def commands(self) -> list[tuple[Path, Command]]:
+        """Every command with its place."""
+        pairs = zip(self.places, self.file.commands, strict=True)
+        return [(("commands", place), command) for place, command in pairs]
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A whole spec, and the documents that its parts were read from."""
+    """A whole spec, and the documents that its parts were read from.
+
+    Attributes:
+        topics: The files of commands.
+        results: What commands report, with its document.
+        enumerations: Named values, with their document.
+        environment: The variables at the start, with their document.
+        name: The folder's name.
+        problems: What was wrong with the form of the files; then this is what is left of them.
+    """
 
     topics: tuple[Topic, ...]
     results: tuple[Document, ResultsFile] | None
     enumerations: tuple[Document, EnumerationsFile] | None
     environment: tuple[Document, EnvironmentFile] | None
     name: str
+    problems: tuple[Problem, ...] = ()
 
     @property
     def documents(self) -> tuple[Document, ...]:
@@ -77,8 +95,13 @@ def load(folder: pathlib.Path) -> Spec:
         folder: Holds ``commands/*.yaml``, and may hold ``results.yaml``, ``enumerations.yaml`` and
             ``environment.yaml``.
 
+    Returns:
+        The spec. What is wrong with the form of its files is in `Spec.problems`, so that the rest
+        can still be checked and everything be told at once.
+
     Raises:
-        SpecError: With everything that is wrong with the form of the files.
+        SpecError: There is no spec, or its shared files cannot be used, so that nothing else can
+            be checked.
     """
     name = folder.resolve().name
     if not folder.is_dir():
@@ -107,8 +130,10 @@ def load(folder: pathlib.Path) -> Spec:
         elif file.suffix == ".yaml":
             document, found = _parse(file, shown, CommandsFile)
             problems += document.problems
-            if found is not None:
-                topics.append(Topic(file.stem, document, found))
+            topic = _topic(file.stem, document, found)
+            document.problems.clear()
+            if topic is not None:
+                topics.append(topic)
     if not topics and not problems:
         problems.append(Problem(f"{name}/commands", 0, "", "holds no .yaml file"))
 
@@ -117,19 +142,43 @@ def load(folder: pathlib.Path) -> Spec:
             return None
         document, found = _parse(shared[which], f"{name}/{which}.yaml", model)
         problems.extend(document.problems)
+        document.problems.clear()
         return None if found is None else (document, found)
 
     results = part("results", ResultsFile)
     enumerations = part("enumerations", EnumerationsFile)
     environment = part("environment", EnvironmentFile)
-    if problems:
+    usable = {which for which in shared if which != "environment"}
+    if problems and (not topics or len(usable) > bool(results) + bool(enumerations)):
         raise SpecError(problems)
-    return Spec(tuple(topics), results, enumerations, environment, name)
+    return Spec(tuple(topics), results, enumerations, environment, name, tuple(problems))
+
+
+def _topic(name: str, document: Document, found: CommandsFile | None) -> Topic | None:
+    """Give a topic; of a file with problems the commands that have none."""
+    if found is not None:
+        return Topic(name, document, found, tuple(range(len(found.commands))))
+    if not isinstance(document.data, dict):
+        return None
+    entries = cast("dict[str, object]", document.data).get("commands")
+    if not isinstance(entries, tuple):
+        return None
+    whole: list[Command] = []
+    places: list[int] = []
+    for place, entry in enumerate(cast("tuple[object, ...]", entries)):
+        try:
+            whole.append(Command.model_validate(entry))
+        except ValidationError:
+            continue
+        places.append(place)
+    # Its own "about" may be what is wrong.
+    file = CommandsFile.model_construct(about="Unknown.", commands=tuple(whole))
+    return Topic(name, document, file, tuple(places))
 
 
 def _parse(file: pathlib.Path, shown: str, model: type[File]) -> tuple[Document, File | None]:
+    """Read a file; a key that stands twice does not hide what else is wrong with it."""
     document = read(file, shown)
-    # A key that stands twice does not hide what else is wrong; a file that is no mapping does.
     if document.data is None:
         return document, None
     try:
@@ -172,9 +221,9 @@ def _where(data: object, error: ErrorDetails) -> tuple[Path, Path | None]:
     last = len(error["loc"]) - 1
     for at, part in enumerate(error["loc"]):
         if isinstance(data, dict) and part in data:
-            data = typing.cast("dict[str | int, object]", data)[part]
+            data = cast("dict[str | int, object]", data)[part]
         elif isinstance(data, tuple) and isinstance(part, int):
-            data = typing.cast("tuple[object, ...]", data)[part]
+            data = cast("tuple[object, ...]", data)[part]
         elif at == last and error["type"] == "missing":
             pass
         else:

@@ -88,6 +88,8 @@ def compare(folder: Path, wanted: Mapping[str, bytes], *, alone: bool = True) ->
 
 
 def _ours(content: bytes) -> bool:
+    if not content.strip():
+        return True  # an empty __init__.py, say: nothing is lost
     return (
         content.startswith(MARK.encode()) and b"do not edit" in content.partition(b"\n")[0].lower()
     )

@@ -72,8 +72,7 @@ def _load(name: str, source: bytes) -> ModuleType:
 
 
 def _topic(topic: Topic, names: dict[str, object]) -> None:
-    for at, command in enumerate(topic.file.commands):
-        path: Path = ("commands", at)
+    for path, command in topic.commands:
         action: Action[object] | None = None
         for position, example in enumerate(command.examples):
             here = (*path, "examples", position)
