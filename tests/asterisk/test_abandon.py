@@ -68,7 +68,7 @@ def abandon(session: agi.Session) -> object:
     return steps
 
 
-@pytest.mark.parametrize("command", {**INTERRUPTED, **UNINTERRUPTED})
+@pytest.mark.parametrize("command", [*INTERRUPTED, *UNINTERRUPTED])
 def test_an_abandoned_command(near: Near, command: str) -> None:
     near.exchange.dialplan(DIALPLAN)
     action = INTERRUPTED.get(command) or UNINTERRUPTED[command]

@@ -78,7 +78,8 @@ def test_a_hangup_in_the_middle(near: Near, command: str, setting: str) -> None:
     assert first == "AGIResultHangup"
     assert second in {"AGIResultHangup", "AGISIGHUPHangup"}
     # A dead channel's commands go on, unless Asterisk has left.
-    assert noop == (None if setting != "left" else "AGISIGHUPHangup")
+    # (Its last words can be lost with the connection.)
+    assert noop in ({None} if setting != "left" else {"AGISIGHUPHangup", "AGISIGPIPEHangup"})
     assert hung_up is True
     assert ending.agi_status == "HANGUP"
 

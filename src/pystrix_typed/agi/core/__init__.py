@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from . import media as media
     from . import results as results
     from . import say as say
+    from . import speech as speech
+    from . import text as text
     from . import variables as variables
     from .channel import Answer as Answer
     from .channel import AsyncAGIBreak as AsyncAGIBreak
@@ -118,6 +120,18 @@ if TYPE_CHECKING:
     from .say import SayNumber as SayNumber
     from .say import SayPhonetic as SayPhonetic
     from .say import SayTime as SayTime
+    from .speech import SpeechActivateGrammar as SpeechActivateGrammar
+    from .speech import SpeechCreate as SpeechCreate
+    from .speech import SpeechDeactivateGrammar as SpeechDeactivateGrammar
+    from .speech import SpeechDestroy as SpeechDestroy
+    from .speech import SpeechLoadGrammar as SpeechLoadGrammar
+    from .speech import SpeechRecognize as SpeechRecognize
+    from .speech import SpeechSet as SpeechSet
+    from .speech import SpeechUnloadGrammar as SpeechUnloadGrammar
+    from .text import ReceiveChar as ReceiveChar
+    from .text import ReceiveText as ReceiveText
+    from .text import SendImage as SendImage
+    from .text import SendText as SendText
     from .variables import DatabaseDel as DatabaseDel
     from .variables import DatabaseDeltree as DatabaseDeltree
     from .variables import DatabaseGet as DatabaseGet
@@ -200,7 +214,9 @@ __all__ = [
     "LOG_WARN",
     "Noop",
     "PlaybackResult",
+    "ReceiveChar",
     "ReceiveCharResult",
+    "ReceiveText",
     "ReceiveTextResult",
     "RecordFile",
     "RecordResult",
@@ -211,6 +227,8 @@ __all__ = [
     "SayNumber",
     "SayPhonetic",
     "SayTime",
+    "SendImage",
+    "SendText",
     "SetAutohangup",
     "SetCallerid",
     "SetContext",
@@ -218,8 +236,16 @@ __all__ = [
     "SetMusic",
     "SetPriority",
     "SetVariable",
+    "SpeechActivateGrammar",
+    "SpeechCreate",
+    "SpeechDeactivateGrammar",
+    "SpeechDestroy",
+    "SpeechLoadGrammar",
+    "SpeechRecognize",
     "SpeechRecognizeResult",
     "SpeechResult",
+    "SpeechSet",
+    "SpeechUnloadGrammar",
     "StreamFile",
     "TDDMode",
     "TDDModeResult",
@@ -239,6 +265,8 @@ __all__ = [
     "media",
     "results",
     "say",
+    "speech",
+    "text",
     "variables",
 ]
 
@@ -316,7 +344,9 @@ _HOMES = {
     "LOG_WARN": ".enumerations",
     "Noop": ".channel",
     "PlaybackResult": ".results",
+    "ReceiveChar": ".text",
     "ReceiveCharResult": ".results",
+    "ReceiveText": ".text",
     "ReceiveTextResult": ".results",
     "RecordFile": ".media",
     "RecordResult": ".results",
@@ -327,6 +357,8 @@ _HOMES = {
     "SayNumber": ".say",
     "SayPhonetic": ".say",
     "SayTime": ".say",
+    "SendImage": ".text",
+    "SendText": ".text",
     "SetAutohangup": ".channel",
     "SetCallerid": ".channel",
     "SetContext": ".dialplan",
@@ -334,8 +366,16 @@ _HOMES = {
     "SetMusic": ".channel",
     "SetPriority": ".dialplan",
     "SetVariable": ".variables",
+    "SpeechActivateGrammar": ".speech",
+    "SpeechCreate": ".speech",
+    "SpeechDeactivateGrammar": ".speech",
+    "SpeechDestroy": ".speech",
+    "SpeechLoadGrammar": ".speech",
+    "SpeechRecognize": ".speech",
     "SpeechRecognizeResult": ".results",
     "SpeechResult": ".results",
+    "SpeechSet": ".speech",
+    "SpeechUnloadGrammar": ".speech",
     "StreamFile": ".media",
     "TDDMode": ".channel",
     "TDDModeResult": ".results",
@@ -355,6 +395,8 @@ _HOMES = {
     "media": ".",
     "results": ".",
     "say": ".",
+    "speech": ".",
+    "text": ".",
     "variables": ".",
 }
 

@@ -500,7 +500,7 @@ COMMANDS: tuple[Command, ...] = (
             ),
             Outcome(
                 id="value",
-                about="What the application returned: 0 as a rule; -1 when it wants the call hung up, which may be because the caller has hung up; the code of the key from BackGround, Read-like and voicemail applications.",
+                about="What the application returned: 0 as a rule; -1 when it wants the call hung up, which may be because the caller has hung up; the code of the key from BackGround and the like.",
                 when=Condition(),
                 examples=(
                     ReplyExample(line="200 result=0", gives=(("value", 0),)),
@@ -532,12 +532,6 @@ COMMANDS: tuple[Command, ...] = (
         dead=True,
         ignores_extra_words=True,
         answers_twice=True,
-        sets=(
-            ChannelVariable(
-                name="whatever the application sets",
-                about="Dial sets DIALSTATUS, Queue sets QUEUESTATUS, and so on.",
-            ),
-        ),
         examples=(
             ActionExample(python='Exec("Ringing")', wire='EXEC "Ringing" ""'),
             ActionExample(
@@ -548,22 +542,24 @@ COMMANDS: tuple[Command, ...] = (
                 wire='EXEC "Dial" "PJSIP/alice,30,g"',
             ),
             ActionExample(
-                python='Exec("Log", ["NOTICE", "Smith, John (VIP)"])',
-                wire='EXEC "Log" "NOTICE,Smith\\\\, John \\\\(VIP\\\\)"',
+                python='Exec("MSet", ["AGENT=Smith, John", "TEAM=Sales (east)"])',
+                wire='EXEC "MSet" "AGENT=Smith\\\\, John,TEAM=Sales \\\\(east\\\\)"',
             ),
         ),
         quirks=(
             "-1 is not raised as an error, because it means failure in one application and a plain end in another. On a hangup the next command that a dead channel refuses tells.",
-            "Legal on a dead channel, where it is up to the application what happens: NoOp, Set, System and the like work, whatever plays or listens answers -1 at once.",
+            "Legal on a dead channel, where it is up to the application what happens: NoOp, Set, System and the like work as ever, Wait answers -1 at once, and Playback answers 0 although nobody heard anything.",
             "It cannot be interrupted: a Dial that talks for an hour answers after an hour, and a deadline given for it runs meanwhile.",
             "An application that returns 2 makes AGISTATUS FAILURE at the end, and ends an AsyncAGI session; one that returns 3 ends it too. -1 and -2 do neither.",
             "Goto and the like take effect only when the script ends, because the script, and not the dialplan, is in charge until then.",
             "BackGround hands back the code of the key that interrupted it, and does not jump to an extension as in the dialplan.",
+            "Most applications take the escaping of a list away again, as Dial and MSet do. Set, SendText, Log, Verbose and NoOp do not, because they never split their last argument: what is escaped arrives with its backslashes. Give those a text, in which commas need no escaping.",
             "Everything for the application is one word: given as several, the words behind the first are dropped without a notice. This class always sends one.",
         ),
         documentation=(
             "Asterisk documents the options as required; they are optional.",
             "That words behind the options are ignored, and that a return of 1 brings two answers, is not documented.",
+            "Asterisk promises whatever the application returns; that -2 is also what it says when memory runs out with AGIEXECFULL, and that 2 and 3 are taken for its own codes, is not documented.",
         ),
         history=(
             Change(
@@ -666,7 +662,8 @@ COMMANDS: tuple[Command, ...] = (
             Argument(
                 name="priority",
                 type="label",
-                about="Priority at which to begin, from 1 on, or the name of a label.",
+                about="Priority at which to begin, from 1 on, or the name of a label in that context and extension.",
+                quirk="Asterisk reads a label that begins with a digit as that number: `5abc` is priority 5.",
             ),
             Argument(
                 name="args",
@@ -675,7 +672,7 @@ COMMANDS: tuple[Command, ...] = (
                 required=False,
                 default="",
                 empty="no argument, ARGC is 0",
-                quirk="Unlike an application, Gosub keeps the backslashes and quotes that protect a comma: the argument `a\\,b` arrives with its backslash. Hand over a text that may hold commas, quotes, backslashes or brackets in a variable instead, and give the routine the variable's name.",
+                quirk="Unlike an application, Gosub keeps the backslashes and quotes that protect a comma: the argument `a\\,b` arrives with its backslash. Hand over a text that may hold commas, quotes, backslashes or brackets in a variable instead, and give the routine the variable's name. `${}` and `$[]` are never evaluated here, AGIEXECFULL or not.",
             ),
         ),
         result="GosubResult",
@@ -749,6 +746,10 @@ COMMANDS: tuple[Command, ...] = (
         quirks=(
             "Asterisk cuts a name at 79 bytes, and so finds another context or none; a longer one is refused here.",
             "The built-in variable CONTEXT changes at once, and so does what SetPriority looks a label up in.",
+            "A call without a dialplan (an Originate straight to the AGI application) has nothing to go on to: it ends after the script, whatever is set here.",
+        ),
+        documentation=(
+            "Asterisk speaks of the place of continuation only; that the priority still counts on by one, so that the new context is entered behind the old place, is not said.",
         ),
     ),
     Command(
@@ -773,7 +774,7 @@ COMMANDS: tuple[Command, ...] = (
                 about="The extension, as a caller would dial it.",
                 max_bytes=79,
                 allow_empty=False,
-                quirk="Asterisk does not check whether it exists; when it does not, the call ends after the script.",
+                quirk="Asterisk does not check whether it exists. When it does not, the call goes on after the script at the context's `i`, or else its `e`, and ends where there is neither.",
             ),
         ),
         about="Nothing moves before the script has ended. Then the dialplan goes on at this extension, with the priority behind the one of the AGI application: give SetPriority too for an exact target.",
@@ -784,6 +785,9 @@ COMMANDS: tuple[Command, ...] = (
         quirks=(
             "Asterisk cuts an extension at 79 bytes; a longer one is refused here.",
             "The built-in variable EXTEN changes at once: a script that wants the number that was dialed must read it before, or take `Environment.extension`.",
+        ),
+        documentation=(
+            "Asterisk does not say that the extension is entered at the next priority, and not at its first: without SetPriority a short extension is over before it began.",
         ),
     ),
     Command(
@@ -817,8 +821,12 @@ COMMANDS: tuple[Command, ...] = (
         ),
         quirks=(
             "A label that does not exist is refused with 520 as if the arguments were wrong in number; AGIUsageError says what it really means.",
-            "Asterisk does not check a number; when there is no such priority, the call ends after the script.",
+            "The built-in variable PRIORITY reads one less afterwards, because Asterisk counts on by one when the script ends; the call does go on exactly here.",
+            "Asterisk does not check a number; when the extension has no such priority, the call ends after the script.",
             "Asterisk ignores a negative number and answers with success, so one is refused here.",
+        ),
+        documentation=(
+            "Asterisk asks for a valid priority or label; only a label is checked, and the refusal of a wrong one looks like bad syntax.",
         ),
         history=(Change(version="1.2.0", change="Takes a label as well."),),
     ),
@@ -2166,6 +2174,707 @@ COMMANDS: tuple[Command, ...] = (
         ),
     ),
     Command(
+        name="SPEECH CREATE",
+        class_name="SpeechCreate",
+        topic="speech",
+        summary="Prepare speech recognition for this session.",
+        since="1.6.0",
+        source="res_agi.c handle_speechcreate",
+        outcomes=(
+            Outcome(
+                id="created",
+                about="",
+                when=Condition(results=("1",)),
+                examples=(ReplyExample(line="200 result=1"),),
+            ),
+            Outcome(
+                id="failed",
+                about="This session has a speech object already, no such engine is loaded, or the engine has no line to spare.",
+                when=Condition(results=("0",)),
+                examples=(ReplyExample(line="200 result=0"),),
+                raises="AGIAppError",
+                message="no speech object was made: there is one already, or no such engine is loaded (module show like speech)",
+            ),
+        ),
+        arguments=(
+            Argument(
+                name="engine",
+                type="string",
+                about="Name of the engine, as its module registers it, in any case; None for the default, the first one loaded.",
+                required=False,
+                wire="omit",
+                empty="the default engine",
+            ),
+        ),
+        usage=False,
+        ignores_extra_words=True,
+        examples=(
+            ActionExample(python="SpeechCreate()", wire="SPEECH CREATE"),
+            ActionExample(python='SpeechCreate("vosk")', wire='SPEECH CREATE "vosk"'),
+        ),
+        quirks=(
+            "The engine is asked for signed linear at 8 kHz, whatever the channel carries; an engine that only takes wideband sound fails here.",
+            "Out of memory, Asterisk gives no reply at all here, so that only a deadline ends the wait.",
+        ),
+        documentation=(
+            "Asterisk documents the engine as required; without one it takes the default.",
+        ),
+    ),
+    Command(
+        name="SPEECH SET",
+        class_name="SpeechSet",
+        topic="speech",
+        summary="Change a setting of the speech engine.",
+        since="1.6.0",
+        source="res_agi.c handle_speechset",
+        outcomes=(
+            Outcome(
+                id="set",
+                about="There is a speech object. Whether the engine took the setting is not told.",
+                when=Condition(results=("1",)),
+                examples=(ReplyExample(line="200 result=1"),),
+            ),
+            Outcome(
+                id="no-object",
+                about="This session has no speech object.",
+                when=Condition(results=("0",)),
+                examples=(ReplyExample(line="200 result=0"),),
+                raises="AGIAppError",
+                message="there is no speech object in this session; SpeechCreate makes one",
+            ),
+        ),
+        arguments=(
+            Argument(
+                name="name",
+                type="string",
+                about="Name of the setting; which there are is up to the engine.",
+                allow_empty=False,
+            ),
+            Argument(name="value", type="string", about="Its new value.", empty="up to the engine"),
+        ),
+        examples=(
+            ActionExample(
+                python='SpeechSet("language", "en-GB")', wire='SPEECH SET "language" "en-GB"'
+            ),
+            ActionExample(
+                python='SpeechSet("sensitivity", "0.4")', wire='SPEECH SET "sensitivity" "0.4"'
+            ),
+        ),
+        quirks=(
+            "Success says nothing about the setting; an engine that knows no such name, or has no settings, is not reported.",
+        ),
+    ),
+    Command(
+        name="SPEECH DESTROY",
+        class_name="SpeechDestroy",
+        topic="speech",
+        summary="End speech recognition for this session.",
+        since="1.6.0",
+        source="res_agi.c handle_speechdestroy",
+        outcomes=(
+            Outcome(
+                id="destroyed",
+                about="",
+                when=Condition(results=("1",)),
+                examples=(ReplyExample(line="200 result=1"),),
+            ),
+            Outcome(
+                id="no-object",
+                about="This session has no speech object.",
+                when=Condition(results=("0",)),
+                examples=(ReplyExample(line="200 result=0"),),
+                raises="AGIAppError",
+                message="there is no speech object in this session, so nothing to destroy",
+            ),
+        ),
+        about="Gives the engine's line or licence back before the session ends; at its end Asterisk does the same by itself.",
+        dead=True,
+        usage=False,
+        ignores_extra_words=True,
+        examples=(ActionExample(python="SpeechDestroy()", wire="SPEECH DESTROY"),),
+    ),
+    Command(
+        name="SPEECH LOAD GRAMMAR",
+        class_name="SpeechLoadGrammar",
+        topic="speech",
+        summary="Load a grammar for this session, under a name of your choice.",
+        since="1.6.0",
+        source="res_agi.c handle_speechloadgrammar",
+        outcomes=(
+            Outcome(
+                id="accepted",
+                about="The engine did it.",
+                when=Condition(results=("1",)),
+                examples=(ReplyExample(line="200 result=1"),),
+            ),
+            Outcome(
+                id="refused",
+                about="This session has no speech object, or the engine refused, or it cannot do this at all.",
+                when=Condition(results=("0",)),
+                examples=(ReplyExample(line="200 result=0"),),
+                raises="AGIAppError",
+                message="the speech engine refused; check that SpeechCreate was done, and the grammar's name (and path) on the engine",
+            ),
+        ),
+        arguments=(
+            Argument(
+                name="grammar",
+                type="string",
+                about="Name of the grammar in this session.",
+                allow_empty=False,
+            ),
+            Argument(
+                name="path",
+                type="path",
+                about="Where the engine finds it: a file on the exchange or on the engine's own host, or an address, as the engine has it.",
+                empty="up to the engine",
+            ),
+        ),
+        about="Loading does not make it count: SpeechActivateGrammar does.",
+        examples=(
+            ActionExample(
+                python='SpeechLoadGrammar("digits", "/etc/grammars/digits.gram")',
+                wire='SPEECH LOAD GRAMMAR "digits" "/etc/grammars/digits.gram"',
+            ),
+            ActionExample(
+                python='SpeechLoadGrammar("menu", "builtin:grammar/boolean")',
+                wire='SPEECH LOAD GRAMMAR "menu" "builtin:grammar/boolean"',
+            ),
+        ),
+    ),
+    Command(
+        name="SPEECH UNLOAD GRAMMAR",
+        class_name="SpeechUnloadGrammar",
+        topic="speech",
+        summary="Unload a grammar of this session.",
+        since="1.6.0",
+        source="res_agi.c handle_speechunloadgrammar",
+        outcomes=(
+            Outcome(
+                id="accepted",
+                about="The engine did it.",
+                when=Condition(results=("1",)),
+                examples=(ReplyExample(line="200 result=1"),),
+            ),
+            Outcome(
+                id="refused",
+                about="This session has no speech object, or the engine refused, or it cannot do this at all.",
+                when=Condition(results=("0",)),
+                examples=(ReplyExample(line="200 result=0"),),
+                raises="AGIAppError",
+                message="the speech engine refused; check that SpeechCreate was done, and the grammar's name (and path) on the engine",
+            ),
+        ),
+        arguments=(
+            Argument(
+                name="grammar",
+                type="string",
+                about="Name of the grammar in this session.",
+                allow_empty=False,
+            ),
+        ),
+        dead=True,
+        examples=(
+            ActionExample(
+                python='SpeechUnloadGrammar("digits")', wire='SPEECH UNLOAD GRAMMAR "digits"'
+            ),
+            ActionExample(
+                python='SpeechUnloadGrammar("main menu")', wire='SPEECH UNLOAD GRAMMAR "main menu"'
+            ),
+        ),
+        quirks=("The only grammar command that is legal on a dead channel.",),
+    ),
+    Command(
+        name="SPEECH ACTIVATE GRAMMAR",
+        class_name="SpeechActivateGrammar",
+        topic="speech",
+        summary="Make a grammar count in the next recognition.",
+        since="1.6.0",
+        source="res_agi.c handle_speechactivategrammar",
+        outcomes=(
+            Outcome(
+                id="accepted",
+                about="The engine did it.",
+                when=Condition(results=("1",)),
+                examples=(ReplyExample(line="200 result=1"),),
+            ),
+            Outcome(
+                id="refused",
+                about="This session has no speech object, or the engine refused, or it cannot do this at all.",
+                when=Condition(results=("0",)),
+                examples=(ReplyExample(line="200 result=0"),),
+                raises="AGIAppError",
+                message="the speech engine refused; check that SpeechCreate was done, and the grammar's name (and path) on the engine",
+            ),
+        ),
+        arguments=(
+            Argument(
+                name="grammar",
+                type="string",
+                about="Name of the grammar in this session.",
+                allow_empty=False,
+            ),
+        ),
+        about="Takes a grammar that was loaded in this session, or one that the engine knows by itself. Several may be active at a time; a result says which of them matched.",
+        examples=(
+            ActionExample(
+                python='SpeechActivateGrammar("digits")', wire='SPEECH ACTIVATE GRAMMAR "digits"'
+            ),
+            ActionExample(
+                python='SpeechActivateGrammar("main menu")',
+                wire='SPEECH ACTIVATE GRAMMAR "main menu"',
+            ),
+        ),
+    ),
+    Command(
+        name="SPEECH DEACTIVATE GRAMMAR",
+        class_name="SpeechDeactivateGrammar",
+        topic="speech",
+        summary="Take a grammar out of the next recognition, and keep it loaded.",
+        since="1.6.0",
+        source="res_agi.c handle_speechdeactivategrammar",
+        outcomes=(
+            Outcome(
+                id="accepted",
+                about="The engine did it.",
+                when=Condition(results=("1",)),
+                examples=(ReplyExample(line="200 result=1"),),
+            ),
+            Outcome(
+                id="refused",
+                about="This session has no speech object, or the engine refused, or it cannot do this at all.",
+                when=Condition(results=("0",)),
+                examples=(ReplyExample(line="200 result=0"),),
+                raises="AGIAppError",
+                message="the speech engine refused; check that SpeechCreate was done, and the grammar's name (and path) on the engine",
+            ),
+        ),
+        arguments=(
+            Argument(
+                name="grammar",
+                type="string",
+                about="Name of the grammar in this session.",
+                allow_empty=False,
+            ),
+        ),
+        examples=(
+            ActionExample(
+                python='SpeechDeactivateGrammar("digits")',
+                wire='SPEECH DEACTIVATE GRAMMAR "digits"',
+            ),
+            ActionExample(
+                python='SpeechDeactivateGrammar("main menu")',
+                wire='SPEECH DEACTIVATE GRAMMAR "main menu"',
+            ),
+        ),
+    ),
+    Command(
+        name="SPEECH RECOGNIZE",
+        class_name="SpeechRecognize",
+        topic="speech",
+        summary="Play a prompt and listen to what the caller says, or to a key.",
+        since="1.6.0",
+        source="res_agi.c handle_speechrecognize",
+        outcomes=(
+            Outcome(
+                id="speech",
+                about="The engine came to an end; there may be any number of results, none included.",
+                when=Condition(results=("1",), data="speech"),
+                examples=(
+                    ReplyExample(
+                        line='200 result=1 (speech) endpos=0 results=2 score0=880 text0="sales please" grammar0=menu score1=310 text1="sail" grammar1=menu',
+                        gives=(
+                            ("results", ((880, "sales please", "menu"), (310, "sail", "menu"))),
+                            ("digit", None),
+                            ("end_position", 0),
+                            ("ended_by", "speech"),
+                        ),
+                    ),
+                    ReplyExample(
+                        line='200 result=1 (speech) endpos=4800 results=1 score0=97 text0="say "yes"" grammar0=builtin',
+                        gives=(
+                            ("results", ((97, 'say "yes"', "builtin"),)),
+                            ("digit", None),
+                            ("end_position", 4800),
+                            ("ended_by", "speech"),
+                        ),
+                    ),
+                    ReplyExample(
+                        line="200 result=1 (speech) endpos=0 results=0 ",
+                        gives=(
+                            ("results", ()),
+                            ("digit", None),
+                            ("end_position", 0),
+                            ("ended_by", "speech"),
+                        ),
+                    ),
+                ),
+                gives=(
+                    ("results", "$results"),
+                    ("digit", None),
+                    ("end_position", "$endpos"),
+                    ("ended_by", "speech"),
+                ),
+            ),
+            Outcome(
+                id="digit",
+                about="The caller pressed a key. Here alone the reply carries the key itself, and not its code.",
+                when=Condition(results=("1",), data="digit"),
+                examples=(
+                    ReplyExample(
+                        line="200 result=1 (digit) digit=5 endpos=0",
+                        gives=(
+                            ("results", ()),
+                            ("digit", "5"),
+                            ("end_position", 0),
+                            ("ended_by", "digit"),
+                        ),
+                    ),
+                    ReplyExample(
+                        line="200 result=1 (digit) digit=# endpos=0",
+                        gives=(
+                            ("results", ()),
+                            ("digit", "#"),
+                            ("end_position", 0),
+                            ("ended_by", "digit"),
+                        ),
+                    ),
+                ),
+                gives=(
+                    ("results", "$results"),
+                    ("digit", "$digit"),
+                    ("end_position", "$endpos"),
+                    ("ended_by", "digit"),
+                ),
+            ),
+            Outcome(
+                id="timed-out",
+                about="Neither speech nor a key came in time.",
+                when=Condition(results=("1",), data="timeout"),
+                examples=(
+                    ReplyExample(
+                        line="200 result=1 (timeout) endpos=0",
+                        gives=(
+                            ("results", ()),
+                            ("digit", None),
+                            ("end_position", 0),
+                            ("ended_by", "timeout"),
+                        ),
+                    ),
+                ),
+                gives=(
+                    ("results", "$results"),
+                    ("digit", None),
+                    ("end_position", "$endpos"),
+                    ("ended_by", "timeout"),
+                ),
+            ),
+            Outcome(
+                id="hangup",
+                about="The caller hung up. Unlike most commands this one says so.",
+                when=Condition(results=("1",), data="hangup"),
+                examples=(ReplyExample(line="200 result=1 (hangup) endpos=0"),),
+                raises="AGIResultHangup",
+                message="the caller hung up",
+            ),
+            Outcome(
+                id="failed",
+                about="This session has no speech object, or the channel's sound cannot be brought into the engine's format.",
+                when=Condition(results=("0",)),
+                examples=(
+                    ReplyExample(line="200 result=0"),
+                    ReplyExample(line="200 result=0 endpos=0"),
+                ),
+                raises="AGIAppError",
+                message="nothing was recognized: SpeechCreate was not done in this session, or the channel's sound does not suit the engine",
+            ),
+        ),
+        arguments=(
+            Argument(
+                name="prompt",
+                type="path",
+                about="Sound file without its extension, in the channel's language.",
+                empty="no prompt, the engine listens at once",
+                quirk="A file that does not exist is passed over without a word, and the recognition begins at once.",
+            ),
+            Argument(
+                name="timeout",
+                type="seconds",
+                about="How long to listen once the prompt has ended. 0 or negative: without a limit, that is until the engine has a result, a key comes, or the caller hangs up.",
+                quirk="In seconds, where every other wait of AGI has milliseconds. Asterisk looks at a clock of whole seconds, so the wait may be up to a second shorter or longer.",
+            ),
+            Argument(
+                name="offset",
+                type="samples",
+                about="Where to begin the prompt, in samples from its start; at the usual 8 kHz a second is 8000.",
+                required=False,
+                default=0,
+                low=0,
+                high=2147483647,
+                quirk="Asterisk takes it only when nothing follows it on the line.",
+            ),
+        ),
+        result="SpeechRecognizeResult",
+        about="The engine listens from the first moment on and may silence the prompt when the caller speaks into it. Any key ends the recognition, whichever it is.",
+        ignores_extra_words=True,
+        examples=(
+            ActionExample(
+                python='SpeechRecognize("vm-extension", 5)',
+                wire='SPEECH RECOGNIZE "vm-extension" 5 0',
+            ),
+            ActionExample(
+                python='SpeechRecognize("vm-extension", 5, 8000)',
+                wire='SPEECH RECOGNIZE "vm-extension" 5 8000',
+            ),
+            ActionExample(python='SpeechRecognize("", 0)', wire='SPEECH RECOGNIZE "" 0 0'),
+        ),
+        quirks=(
+            "The key that ends the recognition does not stop the prompt, which may be heard on under the next command.",
+            "A new command does not cut it short, so a recognition without a timeout that the engine never ends lasts until the hangup.",
+            "Asterisk cuts the results at 4095 bytes; a guess that lost its end is left out of `results`. The text is quoted and not escaped, so quotes in it are taken as they come.",
+            "The channel keeps listening in signed linear afterwards; a recording made next may be transcoded once more.",
+        ),
+        documentation=("Asterisk documents neither the units nor any of the replies.",),
+        history=(
+            Change(
+                version="18.26.0",
+                change="Results are no longer freed twice, which could crash Asterisk (also from 20.11.0, 21.6.0 and 22.1.0 on).",
+            ),
+        ),
+    ),
+    Command(
+        name="RECEIVE CHAR",
+        class_name="ReceiveChar",
+        topic="text",
+        summary="Wait for a text from the caller and take its first character.",
+        since="1.0",
+        source="res_agi.c handle_recvchar, channel.c ast_recvchar",
+        outcomes=(
+            Outcome(
+                id="timed-out",
+                about="No text came in time, or the caller hung up; Asterisk writes `(hangup)` for both.",
+                when=Condition(results=("-1",)),
+                examples=(
+                    ReplyExample(
+                        line="200 result=-1 (hangup)", gives=(("char", None), ("timed_out", True))
+                    ),
+                ),
+                settle=True,
+                gives=(("char", None), ("timed_out", True)),
+            ),
+            Outcome(
+                id="empty",
+                about="A text came and was empty. Asterisk writes `(timeout)`, which it is not.",
+                when=Condition(results=("0",)),
+                examples=(
+                    ReplyExample(
+                        line="200 result=0 (timeout)", gives=(("char", None), ("timed_out", False))
+                    ),
+                ),
+                gives=(("char", None), ("timed_out", False)),
+            ),
+            Outcome(
+                id="received",
+                about="The code of the text's first byte.",
+                when=Condition(low=1, high=255),
+                examples=(
+                    ReplyExample(line="200 result=97", gives=(("char", "a"), ("timed_out", False))),
+                    ReplyExample(
+                        line="200 result=195", gives=(("char", "Ã"), ("timed_out", False))
+                    ),
+                ),
+                gives=(("char", "$result"), ("timed_out", False)),
+            ),
+        ),
+        arguments=(
+            Argument(
+                name="timeout",
+                type="milliseconds",
+                about="How long to wait. Negative: without a limit; 0: do not wait.",
+                required=False,
+                default=-1,
+                quirk="Asterisk documents 0 as endless, and pystrix has it as its default for that reason. It gives up at once, even where a text is about to come; what means endless is a negative number, and so that is the default here.",
+            ),
+        ),
+        result="ReceiveCharResult",
+        about="Takes one text off the channel and gives its first byte; the rest of that text is lost, the next call of this command waits for the next text. ReceiveText keeps it whole.",
+        examples=(
+            ActionExample(python="ReceiveChar()", wire="RECEIVE CHAR -1"),
+            ActionExample(python="ReceiveChar(5000)", wire="RECEIVE CHAR 5000"),
+        ),
+        quirks=(
+            "A channel that cannot carry text is not reported as such; the wait runs to its end, as if nobody had written.",
+            "Keys that the caller presses meanwhile are lost, and so is everything else that arrives but text.",
+            "One wait that runs out makes AGISTATUS FAILURE when the script ends, however well the rest went; under AsyncAGI it ends the whole session. ReceiveText does neither.",
+        ),
+        documentation=(
+            "Asterisk documents a timeout of 0 as endless; it is none at all, and a negative one is endless.",
+            'Asterisk documents the reply 0 as "no text on this channel"; that is answered, after the wait, with -1 like every other wait in vain.',
+        ),
+    ),
+    Command(
+        name="RECEIVE TEXT",
+        class_name="ReceiveText",
+        topic="text",
+        summary="Wait for a text from the caller.",
+        since="1.2.0",
+        source="res_agi.c handle_recvtext, channel.c ast_recvtext",
+        outcomes=(
+            Outcome(
+                id="timed-out",
+                about="No text came in time, or the caller hung up.",
+                when=Condition(results=("-1",)),
+                examples=(ReplyExample(line="200 result=-1", gives=(("text", None),)),),
+                settle=True,
+                gives=(("text", None),),
+            ),
+            Outcome(
+                id="received",
+                about="The text, as it came.",
+                when=Condition(results=("1",), data=True),
+                examples=(
+                    ReplyExample(
+                        line="200 result=1 (hello (you), ok)", gives=(("text", "hello (you), ok"),)
+                    ),
+                    ReplyExample(line="200 result=1 ()", gives=(("text", ""),)),
+                    ReplyExample(line="200 result=1 (l1 (a)\nl2)", gives=(("text", "l1 (a)\nl2"),)),
+                ),
+                gives=(("text", "$data"),),
+            ),
+        ),
+        arguments=(
+            Argument(
+                name="timeout",
+                type="milliseconds",
+                about="How long to wait. Negative: without a limit; 0: do not wait.",
+                required=False,
+                default=-1,
+                quirk="Asterisk documents 0 as endless, and pystrix has it as its default for that reason. It gives up at once, even where a text is about to come; what means endless is a negative number, and so that is the default here.",
+            ),
+        ),
+        result="ReceiveTextResult",
+        multiline=True,
+        examples=(
+            ActionExample(python="ReceiveText()", wire="RECEIVE TEXT -1"),
+            ActionExample(python="ReceiveText(5000)", wire="RECEIVE TEXT 5000"),
+        ),
+        quirks=(
+            "A channel that cannot carry text is not reported as such; the wait runs to its end, as if nobody had written.",
+            "Keys that the caller presses meanwhile are lost, and so is everything else that arrives but text.",
+            "From Asterisk 13.22, 15.5 and 16.0 on, a SIP MESSAGE within a PJSIP call never gets here, because it comes as another kind of frame; real-time text (T.140) does.",
+            "Callers choose the text, and may make it look like replies of Asterisk's; open the session with `verify_values=True`.",
+        ),
+        documentation=(
+            "Asterisk documents a timeout of 0 as endless; it is none at all, and a negative one is endless.",
+        ),
+        history=(
+            Change(
+                version="13.22.0",
+                change="No SIP MESSAGE of a PJSIP call any more (also from 15.5.0 and 16.0.0 on).",
+            ),
+        ),
+    ),
+    Command(
+        name="SEND TEXT",
+        class_name="SendText",
+        topic="text",
+        summary="Send a text to the caller.",
+        since="1.0",
+        source="res_agi.c handle_sendtext, channel.c ast_sendtext",
+        outcomes=(
+            Outcome(
+                id="sent",
+                about="The channel driver took the text; whether the far end shows it is not known.",
+                when=Condition(results=("0",)),
+                examples=(ReplyExample(line="200 result=0"),),
+            ),
+            Outcome(
+                id="failed",
+                about="The channel cannot carry text, its driver failed, or the caller hung up.",
+                when=Condition(results=("-1",)),
+                examples=(ReplyExample(line="200 result=-1"),),
+                raises="AGIAppError",
+                message="the text was not sent; this channel may be one that cannot carry text",
+                settle=True,
+            ),
+        ),
+        arguments=(
+            Argument(
+                name="text",
+                type="string",
+                about="The text, in one line; a line feed cannot be expressed.",
+                empty="nothing is sent, and the answer is success",
+            ),
+        ),
+        examples=(
+            ActionExample(
+                python='SendText("Your ticket is 4711.")', wire='SEND TEXT "Your ticket is 4711."'
+            ),
+            ActionExample(
+                python='SendText("grüße, \\"friend\\"")', wire='SEND TEXT "grüße, \\"friend\\""'
+            ),
+        ),
+        quirks=(
+            "A Local channel always takes the text, and hands it to a far half that may have nobody to show it to.",
+            "Where it fails, AGISTATUS becomes FAILURE when the script ends, however well the rest went; under AsyncAGI it ends the whole session.",
+        ),
+        documentation=(
+            "Asterisk documents 0 for a channel that cannot carry text as well; from 13.22, 15.5 and 16.0 on that is answered with -1.",
+        ),
+        history=(
+            Change(
+                version="13.22.0",
+                change="A channel that cannot carry text answers -1 (also from 15.5.0 and 16.0.0 on); before, 0.",
+            ),
+        ),
+    ),
+    Command(
+        name="SEND IMAGE",
+        class_name="SendImage",
+        topic="text",
+        summary="Send a picture to the caller.",
+        since="1.0",
+        source="res_agi.c handle_sendimage, image.c ast_send_image",
+        outcomes=(
+            Outcome(
+                id="done",
+                about="The call is up; whether a picture was sent, or even found, is not told.",
+                when=Condition(results=("0",)),
+                examples=(ReplyExample(line="200 result=0"),),
+            ),
+            Outcome(
+                id="hangup",
+                about="Nothing was sent, because the caller hung up.",
+                when=Condition(results=("-1",)),
+                examples=(ReplyExample(line="200 result=-1"),),
+                raises="AGIResultHangup",
+                message="the caller hung up before the picture was sent",
+            ),
+        ),
+        arguments=(
+            Argument(
+                name="filename",
+                type="path",
+                about="Picture without its extension, which is `.jpg` as a rule (`core show image formats`). A relative name stands in the folder `images` of Asterisk's data directory; `NAME-LANGUAGE`, with the channel's language, goes first.",
+                allow_empty=False,
+            ),
+        ),
+        about="Hardly any channel carries pictures, and this command does not tell whether this one does.",
+        examples=(
+            ActionExample(python='SendImage("floor-plan")', wire='SEND IMAGE "floor-plan"'),
+            ActionExample(
+                python='SendImage("/srv/pictures/floor-plan")',
+                wire='SEND IMAGE "/srv/pictures/floor-plan"',
+            ),
+        ),
+        quirks=(
+            "Success says nothing: a picture that does not exist and a channel that carries none are answered alike.",
+        ),
+        documentation=(
+            "Asterisk documents -1 for an error; an error on a call that is up is answered with 0.",
+        ),
+    ),
+    Command(
         name="GET VARIABLE",
         class_name="GetVariable",
         topic="variables",
@@ -2208,7 +2917,7 @@ COMMANDS: tuple[Command, ...] = (
                 type="string",
                 about="Bare name, without `${}`, in the right case; or a function call, such as `CALLERID(num)` or `CDR(duration)`.",
                 allow_empty=False,
-                quirk="Only a name whose last character is `)` is taken for a function. `${X}`, `X:1:2` and `$[...]` are not understood here and read as variables that are not set: GetFullVariable evaluates them.",
+                quirk="Only a name whose last character is `)` is taken for a function. `${X}`, `X:1:2` and `$[...]` are not understood here and read as variables that are not set: GetFullVariable evaluates them. A function is run, one that runs programs such as SHELL included, so never build the name from what a stranger sent.",
             ),
         ),
         result="VariableResult",
@@ -2227,8 +2936,11 @@ COMMANDS: tuple[Command, ...] = (
         ),
         quirks=(
             "Asterisk cuts the value at 1023 bytes and does not say so, which may leave half of a UTF-8 character at the end; GetFullVariable has no such limit.",
-            "A variable that a function reads is set even when it is empty, so None never comes from `CALLERID(num)`, whether there is a number or not.",
+            "A function that worked gives a text even when it found nothing: `CALLERID(num)` of a call without a number is an empty text, and never None.",
             "A value may come from a stranger (caller ID names do), and may be made to look like replies of Asterisk's; open the session with `verify_values=True` where that matters.",
+        ),
+        documentation=(
+            'Asterisk documents neither the cut at 1023 bytes nor that the command calls functions and finds globals; and its "not set" is also the answer when a function failed.',
         ),
     ),
     Command(
@@ -2267,7 +2979,7 @@ COMMANDS: tuple[Command, ...] = (
             Argument(
                 name="variable",
                 type="string",
-                about="The text to evaluate, such as `${CALLERID(name)}` or `${EXTEN:0:3}-${EPOCH}`.",
+                about="The text to evaluate, such as `${CALLERID(name)}` or `${EXTEN:0:3}-${EPOCH}`. Warning: functions run too, and SHELL among them runs programs on the exchange, so never put what a caller or another stranger wrote into this text. Put it into a variable with SetVariable, which evaluates nothing, and name that variable here: what a variable holds is not evaluated again.",
                 empty="gives an empty value",
                 quirk='Not the name of a variable: `GetFullVariable("EXTEN")` gives `EXTEN`. For a fetch that no value can disturb, ask for `${BASE64_ENCODE(${X})}`.',
             ),
@@ -2278,10 +2990,11 @@ COMMANDS: tuple[Command, ...] = (
                 required=False,
                 wire="omit",
                 allow_empty=False,
+                quirk="A channel that ends meanwhile is an unknown one. Asterisk takes an empty name for an unknown channel too, so one is refused here.",
             ),
         ),
         result="VariableResult",
-        about="What stands in `${}` and `$[]` is replaced as in a line of the dialplan: variables, functions, substrings such as `${EXTEN:1}`, arithmetic. Everything else is given back as it is, so a name without `${}` gives that very name.\n\nNever put what a caller or another stranger wrote into the text: it would be evaluated as well, and a function such as `SHELL` runs programs on the exchange.",
+        about="What stands in `${}` and `$[]` is replaced as in a line of the dialplan: variables, functions, substrings such as `${EXTEN:1}`, arithmetic. Everything else is given back as it is, so a name without `${}` gives that very name.",
         dead=True,
         multiline=True,
         examples=(
@@ -2297,7 +3010,10 @@ COMMANDS: tuple[Command, ...] = (
         quirks=(
             "None does not mean that a variable is unset, but that the channel is unknown: an unset `${X}` is an empty text, and so is a function that failed. GetVariable tells unset from empty.",
             "The value's length is not limited, and line feeds in it are sent as they are.",
-            "An expression in `$[]` that cannot be parsed gives an empty text, or half of one, and leaves a warning on the console.",
+            "A mistake in an expression is no error here: `$[1 +]` gives 0, and only Asterisk's console has a warning.",
+        ),
+        documentation=(
+            "Asterisk's text speaks of variables only; that the command calls functions, those that run programs included, is not said.",
         ),
         history=(Change(version="1.8.0", change="The value is no longer cut at 4095 bytes."),),
     ),
@@ -2322,7 +3038,7 @@ COMMANDS: tuple[Command, ...] = (
                 type="string",
                 about="Bare name, without `${}`; or a function call that can be written, such as `CALLERID(name)`. `_` before the name hands the variable down to channels that this one dials, `__` to theirs as well; neither is part of the name.",
                 allow_empty=False,
-                quirk="An empty name makes Asterisk read before the start of the text, which is undefined, so one is refused here.",
+                quirk="An empty name makes Asterisk read before the start of the text, which is undefined, so one is refused here. A name that ends in `)` calls that function, so never build the name from what a stranger sent.",
             ),
             Argument(
                 name="value",
@@ -2350,12 +3066,16 @@ COMMANDS: tuple[Command, ...] = (
             "Success says nothing about a function: a misspelt or unwilling one is only reported on Asterisk's console. Read the value back to be sure.",
             "A variable cannot be removed, only emptied; GetVariable then gives an empty text, and never None again.",
             "Built-in variables (EXTEN, CHANNEL and the like) are read-only here, and setting one is answered with success too.",
+            "It writes this channel's variables; for a global one the name is `GLOBAL(NAME)`.",
             "Setting AGISIGHUP or AGIEXITONHANGUP has no effect on the running session; both are read when it starts.",
+        ),
+        documentation=(
+            "Asterisk documents neither the answer nor that functions can be written; the answer is 1, whatever became of it.",
         ),
         history=(
             Change(
                 version="13.17.0",
-                change="Checks the number of arguments (also in 14.6.0 and 15.0.0); before, a line without arguments crashed Asterisk.",
+                change="Checks the number of arguments (also in 14.6.0 and 15.0.0); before, a line without arguments crashed Asterisk, and one without a value was answered with 1 and changed nothing.",
             ),
         ),
     ),
@@ -2405,6 +3125,7 @@ COMMANDS: tuple[Command, ...] = (
                 name="family",
                 type="string",
                 about="The group that the key is in, such as `cidname`; upper and lower case differ.",
+                empty="a family without a name, which DatabaseDeltree cannot remove",
             ),
             Argument(
                 name="key",
@@ -2426,7 +3147,12 @@ COMMANDS: tuple[Command, ...] = (
                 wire='DATABASE GET "blocked/europe" "00 44"',
             ),
         ),
-        quirks=("The value may be of any length, and line feeds in it are sent as they are.",),
+        quirks=(
+            "The value may be of any length, and line feeds in it are sent as they are. This package cannot store one with line feeds, because a command line cannot hold them; the dialplan can.",
+        ),
+        documentation=(
+            "Asterisk documents 0 for a key that is not set; a failing database gives it too, and running out of memory gives -1.",
+        ),
         history=(
             Change(
                 version="18.26.0",
@@ -2463,6 +3189,7 @@ COMMANDS: tuple[Command, ...] = (
                 name="family",
                 type="string",
                 about="The group that the key is in, such as `cidname`; upper and lower case differ.",
+                empty="a family without a name, which DatabaseDeltree cannot remove",
             ),
             Argument(
                 name="key",
@@ -2486,7 +3213,7 @@ COMMANDS: tuple[Command, ...] = (
             ),
         ),
         quirks=(
-            "All calls share the database and there is no lock over several commands: two calls that read, add and store lose one of the two. For a counter use the dialplan's LOCK, or a database of your own.",
+            "All calls share the database and there is no lock over several commands: two calls that read, add and store lose one of the two. For a counter take the dialplan function LOCK, or a database of your own.",
         ),
         history=(
             Change(
@@ -2523,6 +3250,7 @@ COMMANDS: tuple[Command, ...] = (
                 name="family",
                 type="string",
                 about="The group that the key is in, such as `cidname`; upper and lower case differ.",
+                empty="a family without a name, which DatabaseDeltree cannot remove",
             ),
             Argument(
                 name="key",
@@ -2836,7 +3564,7 @@ RESULTS: tuple[Result, ...] = (
             ResultField(
                 name="score",
                 type="integer",
-                about="How sure the engine is; most count from 0 to 1000 or to 100, and higher is surer.",
+                about="How sure the engine is, on a scale of its own; higher is surer.",
             ),
             ResultField(
                 name="text",
@@ -2896,7 +3624,7 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
             Member(
                 name="OFFHOOK",
                 value=2,
-                about="The handset is off the hook, nothing is dialed yet.",
+                about="Off the hook, nothing is dialed yet.",
                 constants=("CHANNEL_OFFHOOK",),
             ),
             Member(
@@ -3018,13 +3746,13 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
             Member(
                 name="ALAW",
                 value="alaw",
-                about="G.711 A-law, 64 kbit/s; the European telephone network.",
+                about="G.711 A-law, 64 kbit/s; telephony in Europe.",
                 constants=("FORMAT_ALAW",),
             ),
             Member(
                 name="ULAW",
                 value="ulaw",
-                about="G.711 mu-law, 64 kbit/s; the North American and Japanese telephone network.",
+                about="G.711 mu-law, 64 kbit/s; telephony in North America and Japan.",
                 constants=("FORMAT_ULAW",),
             ),
             Member(
@@ -3267,7 +3995,7 @@ ENVIRONMENT: tuple[Variable, ...] = (
         name="agi_dnid",
         attribute="dialed_number",
         type="string",
-        about="Number that the caller dialed, as the network tells it, before any dialplan changed it. None when the channel does not tell; then `extension` is what comes nearest.",
+        about="Number that the caller dialed, as the network tells it. None when the channel does not tell; then `extension` is what comes nearest.",
         unknown="unknown",
     ),
     Variable(

@@ -33,8 +33,7 @@ class Exec(Action[ExecResult]):
     DIALSTATUS or QUEUESTATUS, to be read afterwards with GetVariable.
 
     Asterisk has it since 1.0. It is legal on a dead channel too. A new command does not interrupt
-    it. It sets whatever the application sets: Dial sets DIALSTATUS, Queue sets QUEUESTATUS, and so
-    on.
+    it.
 
     Args:
         application: Name of the application, in any case. Not empty.
@@ -52,8 +51,8 @@ class Exec(Action[ExecResult]):
         - value-and-usage: The application returned 1, which Asterisk then mistakes for wrong use of
           EXEC: a usage text follows the reply. It is no refusal, the application has run.
         - value: What the application returned: 0 as a rule; -1 when it wants the call hung up,
-          which may be because the caller has hung up; the code of the key from BackGround,
-          Read-like and voicemail applications.
+          which may be because the caller has hung up; the code of the key from BackGround and the
+          like.
 
     Raises:
         AGIAppError: no-application: No loaded module has such an application (or, with AGIEXECFULL,
@@ -69,14 +68,15 @@ class Exec(Action[ExecResult]):
                 # EXEC "Dial" "PJSIP/alice,30,g"
             Exec("Dial", ["PJSIP/alice", 30, "g"])
                 # EXEC "Dial" "PJSIP/alice,30,g"
-            Exec("Log", ["NOTICE", "Smith, John (VIP)"])
-                # EXEC "Log" "NOTICE,Smith\\, John \\(VIP\\)"
+            Exec("MSet", ["AGENT=Smith, John", "TEAM=Sales (east)"])
+                # EXEC "MSet" "AGENT=Smith\\, John,TEAM=Sales \\(east\\)"
 
     Note:
         - -1 is not raised as an error, because it means failure in one application and a plain end
           in another. On a hangup the next command that a dead channel refuses tells.
         - Legal on a dead channel, where it is up to the application what happens: NoOp, Set, System
-          and the like work, whatever plays or listens answers -1 at once.
+          and the like work as ever, Wait answers -1 at once, and Playback answers 0 although nobody
+          heard anything.
         - It cannot be interrupted: a Dial that talks for an hour answers after an hour, and a
           deadline given for it runs meanwhile.
         - An application that returns 2 makes AGISTATUS FAILURE at the end, and ends an AsyncAGI
@@ -85,6 +85,10 @@ class Exec(Action[ExecResult]):
           dialplan, is in charge until then.
         - BackGround hands back the code of the key that interrupted it, and does not jump to an
           extension as in the dialplan.
+        - Most applications take the escaping of a list away again, as Dial and MSet do. Set,
+          SendText, Log, Verbose and NoOp do not, because they never split their last argument: what
+          is escaped arrives with its backslashes. Give those a text, in which commas need no
+          escaping.
         - Everything for the application is one word: given as several, the words behind the first
           are dropped without a notice. This class always sends one.
 
@@ -96,6 +100,9 @@ class Exec(Action[ExecResult]):
         - Documentation: Asterisk documents the options as required; they are optional.
         - Documentation: That words behind the options are ignored, and that a return of 1 brings
           two answers, is not documented.
+        - Documentation: Asterisk promises whatever the application returns; that -2 is also what it
+          says when memory runs out with AGIEXECFULL, and that 2 and 3 are taken for its own codes,
+          is not documented.
 
     Source: res_agi.c handle_exec.
     """
@@ -152,14 +159,17 @@ class Gosub(Action[GosubResult]):
     Args:
         context: Context of the routine. Must not hold `,` nor `(`. Not empty.
         extension: Extension of the routine, such as `s`. Must not hold `,` nor `(`. Not empty.
-        priority: Priority at which to begin, from 1 on, or the name of a label.
+        priority: Priority at which to begin, from 1 on, or the name of a label in that context and
+            extension. Asterisk reads a label that begins with a digit as that number: `5abc` is
+            priority 5.
         args: Arguments of the routine, at most 100. A text goes as it is, with commas between the
             arguments. A str is sent as it is; of an iterable each element is one argument, in which
             whatever Asterisk would split or strip is escaped. Empty: no argument, ARGC is 0.
             Default: empty. Unlike an application, Gosub keeps the backslashes and quotes that
             protect a comma: the argument `a\,b` arrives with its backslash. Hand over a text that
             may hold commas, quotes, backslashes or brackets in a variable instead, and give the
-            routine the variable's name.
+            routine the variable's name. `${}` and `$[]` are never evaluated here, AGIEXECFULL or
+            not.
 
     Returns:
         GosubResult: How a dialplan routine ended.
@@ -307,6 +317,12 @@ class SetContext(Action[None]):
           refused here.
         - The built-in variable CONTEXT changes at once, and so does what SetPriority looks a label
           up in.
+        - A call without a dialplan (an Originate straight to the AGI application) has nothing to go
+          on to: it ends after the script, whatever is set here.
+
+    History:
+        - Documentation: Asterisk speaks of the place of continuation only; that the priority still
+          counts on by one, so that the new context is entered behind the old place, is not said.
 
     Source: res_agi.c handle_setcontext.
     """
@@ -346,8 +362,8 @@ class SetExtension(Action[None]):
 
     Args:
         extension: The extension, as a caller would dial it. At most 79 bytes in UTF-8. Not empty.
-            Asterisk does not check whether it exists; when it does not, the call ends after the
-            script.
+            Asterisk does not check whether it exists. When it does not, the call goes on after the
+            script at the context's `i`, or else its `e`, and ends where there is neither.
 
     Returns:
         None: it succeeds or raises.
@@ -369,6 +385,10 @@ class SetExtension(Action[None]):
         - Asterisk cuts an extension at 79 bytes; a longer one is refused here.
         - The built-in variable EXTEN changes at once: a script that wants the number that was
           dialed must read it before, or take `Environment.extension`.
+
+    History:
+        - Documentation: Asterisk does not say that the extension is entered at the next priority,
+          and not at its first: without SetPriority a short extension is over before it began.
 
     Source: res_agi.c handle_setextension.
     """
@@ -430,12 +450,16 @@ class SetPriority(Action[None]):
     Note:
         - A label that does not exist is refused with 520 as if the arguments were wrong in number;
           AGIUsageError says what it really means.
-        - Asterisk does not check a number; when there is no such priority, the call ends after the
-          script.
+        - The built-in variable PRIORITY reads one less afterwards, because Asterisk counts on by
+          one when the script ends; the call does go on exactly here.
+        - Asterisk does not check a number; when the extension has no such priority, the call ends
+          after the script.
         - Asterisk ignores a negative number and answers with success, so one is refused here.
 
     History:
         - 1.2.0: Takes a label as well.
+        - Documentation: Asterisk asks for a valid priority or label; only a label is checked, and
+          the refusal of a wrong one looks like bad syntax.
 
     Source: res_agi.c handle_setpriority, pbx.c ast_explicit_goto.
     """

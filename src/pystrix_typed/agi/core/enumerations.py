@@ -77,7 +77,7 @@ class ChannelState(IntEnum):
     DOWN = 0
     #: Idle, but kept for a call to come.
     RESERVED = 1
-    #: The handset is off the hook, nothing is dialed yet.
+    #: Off the hook, nothing is dialed yet.
     OFFHOOK = 2
     #: An outgoing call is being dialed.
     DIALING = 3
@@ -141,9 +141,9 @@ class AudioFormat(StrEnum):
     WAV49 = "wav49"
     #: GSM full rate, 13 kbit/s.
     GSM = "gsm"
-    #: G.711 A-law, 64 kbit/s; the European telephone network.
+    #: G.711 A-law, 64 kbit/s; telephony in Europe.
     ALAW = "alaw"
-    #: G.711 mu-law, 64 kbit/s; the North American and Japanese telephone network.
+    #: G.711 mu-law, 64 kbit/s; telephony in North America and Japan.
     ULAW = "ulaw"
     #: G.711 mu-law with a Sun audio header.
     AU = "au"

@@ -201,7 +201,7 @@ class Environment(Variables):
 
     @property
     def dialed_number(self) -> str | None:
-        """Number that the caller dialed, as the network tells it, before any dialplan changed it.
+        """Number that the caller dialed, as the network tells it.
 
         None when the channel does not tell; then `extension` is what comes nearest.
 

@@ -349,7 +349,7 @@ class SpeechResult(Record):
     """One guess of a speech engine at what the caller said.
 
     Attributes:
-        score: How sure the engine is; most count from 0 to 1000 or to 100, and higher is surer.
+        score: How sure the engine is, on a scale of its own; higher is surer.
         text: What it heard, or the tag that its grammar gives for that.
         grammar: Name of the grammar that matched.
     """

@@ -44,7 +44,9 @@ class GetVariable(Action[VariableResult]):
         variable: Bare name, without `${}`, in the right case; or a function call, such as
             `CALLERID(num)` or `CDR(duration)`. Not empty. Only a name whose last character is `)`
             is taken for a function. `${X}`, `X:1:2` and `$[...]` are not understood here and read
-            as variables that are not set: GetFullVariable evaluates them.
+            as variables that are not set: GetFullVariable evaluates them. A function is run, one
+            that runs programs such as SHELL included, so never build the name from what a stranger
+            sent.
 
     Returns:
         VariableResult: The value of a variable, or of an expression.
@@ -69,10 +71,14 @@ class GetVariable(Action[VariableResult]):
     Note:
         - Asterisk cuts the value at 1023 bytes and does not say so, which may leave half of a UTF-8
           character at the end; GetFullVariable has no such limit.
-        - A variable that a function reads is set even when it is empty, so None never comes from
-          `CALLERID(num)`, whether there is a number or not.
+        - A function that worked gives a text even when it found nothing: `CALLERID(num)` of a call
+          without a number is an empty text, and never None.
         - A value may come from a stranger (caller ID names do), and may be made to look like
           replies of Asterisk's; open the session with `verify_values=True` where that matters.
+
+    History:
+        - Documentation: Asterisk documents neither the cut at 1023 bytes nor that the command calls
+          functions and finds globals; and its "not set" is also the answer when a function failed.
 
     Source: res_agi.c handle_getvariable, pbx_variables.c pbx_retrieve_variable.
     """
@@ -110,18 +116,20 @@ class GetFullVariable(Action[VariableResult]):
     substrings such as `${EXTEN:1}`, arithmetic. Everything else is given back as it is, so a name
     without `${}` gives that very name.
 
-    Never put what a caller or another stranger wrote into the text: it would be evaluated as well,
-    and a function such as `SHELL` runs programs on the exchange.
-
     Asterisk has it since 1.2.0. It is legal on a dead channel too. A new command does not interrupt
     it.
 
     Args:
         variable: The text to evaluate, such as `${CALLERID(name)}` or `${EXTEN:0:3}-${EPOCH}`.
-            Empty: gives an empty value. Not the name of a variable: `GetFullVariable("EXTEN")`
-            gives `EXTEN`. For a fetch that no value can disturb, ask for `${BASE64_ENCODE(${X})}`.
+            Warning: functions run too, and SHELL among them runs programs on the exchange, so never
+            put what a caller or another stranger wrote into this text. Put it into a variable with
+            SetVariable, which evaluates nothing, and name that variable here: what a variable holds
+            is not evaluated again. Empty: gives an empty value. Not the name of a variable:
+            `GetFullVariable("EXTEN")` gives `EXTEN`. For a fetch that no value can disturb, ask for
+            `${BASE64_ENCODE(${X})}`.
         channel: Name, in any case, or unique id of the channel on which to evaluate it; None for
-            this call. Not empty.
+            this call. Not empty. A channel that ends meanwhile is an unknown one. Asterisk takes an
+            empty name for an unknown channel too, so one is refused here.
 
     Returns:
         VariableResult: The value of a variable, or of an expression.
@@ -146,11 +154,13 @@ class GetFullVariable(Action[VariableResult]):
           `${X}` is an empty text, and so is a function that failed. GetVariable tells unset from
           empty.
         - The value's length is not limited, and line feeds in it are sent as they are.
-        - An expression in `$[]` that cannot be parsed gives an empty text, or half of one, and
-          leaves a warning on the console.
+        - A mistake in an expression is no error here: `$[1 +]` gives 0, and only Asterisk's console
+          has a warning.
 
     History:
         - 1.8.0: The value is no longer cut at 4095 bytes.
+        - Documentation: Asterisk's text speaks of variables only; that the command calls functions,
+          those that run programs included, is not said.
 
     Source: res_agi.c handle_getvariablefull.
     """
@@ -206,7 +216,8 @@ class SetVariable(Action[None]):
             `CALLERID(name)`. `_` before the name hands the variable down to channels that this one
             dials, `__` to theirs as well; neither is part of the name. Not empty. An empty name
             makes Asterisk read before the start of the text, which is undefined, so one is refused
-            here.
+            here. A name that ends in `)` calls that function, so never build the name from what a
+            stranger sent.
         value: The new value. Empty: the variable is then set and empty, which is not the same as
             unset.
 
@@ -235,12 +246,16 @@ class SetVariable(Action[None]):
           never None again.
         - Built-in variables (EXTEN, CHANNEL and the like) are read-only here, and setting one is
           answered with success too.
+        - It writes this channel's variables; for a global one the name is `GLOBAL(NAME)`.
         - Setting AGISIGHUP or AGIEXITONHANGUP has no effect on the running session; both are read
           when it starts.
 
     History:
         - 13.17.0: Checks the number of arguments (also in 14.6.0 and 15.0.0); before, a line
-          without arguments crashed Asterisk.
+          without arguments crashed Asterisk, and one without a value was answered with 1 and
+          changed nothing.
+        - Documentation: Asterisk documents neither the answer nor that functions can be written;
+          the answer is 1, whatever became of it.
 
     Source: res_agi.c handle_setvariable, pbx_variables.c pbx_builtin_setvar_helper.
     """
@@ -283,7 +298,8 @@ class DatabaseGet(Action[DatabaseGetResult]):
     it.
 
     Args:
-        family: The group that the key is in, such as `cidname`; upper and lower case differ.
+        family: The group that the key is in, such as `cidname`; upper and lower case differ. Empty:
+            a family without a name, which DatabaseDeltree cannot remove.
         key: The key within the family; upper and lower case differ. Empty: a key like any other.
 
     Returns:
@@ -305,12 +321,16 @@ class DatabaseGet(Action[DatabaseGetResult]):
                 # DATABASE GET "blocked/europe" "00 44"
 
     Note:
-        - The value may be of any length, and line feeds in it are sent as they are.
+        - The value may be of any length, and line feeds in it are sent as they are. This package
+          cannot store one with line feeds, because a command line cannot hold them; the dialplan
+          can.
 
     History:
         - 18.26.0: Family and key may be of any length (also from 20.11.0, 21.6.0, 22.1.0 and 23.0.0
           on); before, the command failed when they had more than 253 bytes together.
         - 1.4.0: The value is no longer cut at 255 bytes.
+        - Documentation: Asterisk documents 0 for a key that is not set; a failing database gives it
+          too, and running out of memory gives -1.
 
     Source: res_agi.c handle_dbget.
     """
@@ -363,7 +383,8 @@ class DatabasePut(Action[None]):
     it.
 
     Args:
-        family: The group that the key is in, such as `cidname`; upper and lower case differ.
+        family: The group that the key is in, such as `cidname`; upper and lower case differ. Empty:
+            a family without a name, which DatabaseDeltree cannot remove.
         key: The key within the family; upper and lower case differ. Empty: a key like any other.
         value: The value. Empty: an empty value is stored.
 
@@ -384,8 +405,8 @@ class DatabasePut(Action[None]):
 
     Note:
         - All calls share the database and there is no lock over several commands: two calls that
-          read, add and store lose one of the two. For a counter use the dialplan's LOCK, or a
-          database of your own.
+          read, add and store lose one of the two. For a counter take the dialplan function LOCK, or
+          a database of your own.
 
     History:
         - 18.26.0: Family and key may be of any length (also from 20.11.0, 21.6.0, 22.1.0 and 23.0.0
@@ -436,7 +457,8 @@ class DatabaseDel(Action[None]):
     it.
 
     Args:
-        family: The group that the key is in, such as `cidname`; upper and lower case differ.
+        family: The group that the key is in, such as `cidname`; upper and lower case differ. Empty:
+            a family without a name, which DatabaseDeltree cannot remove.
         key: The key within the family; upper and lower case differ. Empty: a key like any other.
 
     Returns:
