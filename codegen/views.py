@@ -94,7 +94,7 @@ def action_view(command: Command, scope: Scope) -> ActionView:
         assignments=tuple(
             (repr(argument.name), kinds.check_call(argument, scope)) for argument in arguments
         ),
-        rules=_rules(arguments),
+        rules=_rules(command.class_name, arguments),
         words=words,
         prelude=prelude,
         branches=branches,
@@ -153,7 +153,7 @@ def _codes(command: Command) -> tuple[int, ...]:
     return tuple(sorted({200, *codes}))
 
 
-def _rules(arguments: tuple[Argument, ...]) -> tuple[tuple[str, str], ...]:
+def _rules(name: str, arguments: tuple[Argument, ...]) -> tuple[tuple[str, str], ...]:
     """Give the conditions under which a combination of arguments has no form on the wire."""
     found: list[tuple[str, str]] = []
     for at, missing in enumerate(arguments):
@@ -163,8 +163,9 @@ def _rules(arguments: tuple[Argument, ...]) -> tuple[tuple[str, str], ...]:
             if later.required or later.wire == "joined":
                 continue
             given = f"self.{later.name}" + ("" if later.type == "flag" else " is not None")
-            message = f"{later.name} needs {missing.name}"
-            found.append((f"{given} and self.{missing.name} is None", message))
+            shown = f"{name}({later.name}={{self.{later.name}!r}})"
+            message = f"{shown}: needs {missing.name} as well, which comes before it on the wire"
+            found.append((f"{given} and self.{missing.name} is None", f'f"{message}"'))
     return tuple(found)
 
 

@@ -7,7 +7,7 @@ import threading
 import traceback
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pystrix_typed import agi
 from pystrix_typed.agi import core
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .exchange import Exchange
 
 __all__ = ["Near", "Transport"]
+
+T = TypeVar("T")
 
 
 class Transport(Enum):
@@ -61,7 +63,7 @@ class Near:
 
     def run(
         self,
-        handler: Callable[[agi.Session], object],
+        handler: Callable[[agi.Session], T],
         *,
         far: Far | None = None,
         args: Sequence[str] = (),
@@ -70,7 +72,7 @@ class Near:
         answer: bool = True,
         dead: bool = False,
         watch: Sequence[str] = (),
-    ) -> tuple[object, Ending]:
+    ) -> tuple[T, Ending]:
         """Place a call into the handler; give what it returned and how the call ended."""
         place = self._script if self.transport is Transport.AGI else self._serve
         url, report = place(handler)
@@ -88,7 +90,7 @@ class Near:
         text = report()
         assert not text.startswith("!"), text[1:]
         # Records print as they are built.
-        value: object = eval(text, {**{name: getattr(core, name) for name in core.__all__}})
+        value: T = eval(text, {**{name: getattr(core, name) for name in core.__all__}})
         return value, ending
 
     def _script(self, handler: Callable[[agi.Session], object]) -> tuple[str, Callable[[], str]]:

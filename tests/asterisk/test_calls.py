@@ -47,25 +47,23 @@ def test_it_answers(near: Near) -> None:
     assert ending.agi_status == "SUCCESS"
 
 
-def play(session: agi.Session) -> object:
+def play(session: agi.Session) -> core.PlaybackResult:
     return session.execute(core.StreamFile("vm-intro", "0123456789*#"))
 
 
 def test_a_key_interrupts_a_sound(near: Near) -> None:
     value, _ = near.run(play, far=Far().wait(0.6).press("5"))
-    assert isinstance(value, core.PlaybackResult)
     assert value.digit == "5"
     # In samples at 8 kHz: after 0.6 seconds and a little, not at the end.
     assert 4000 <= value.end_position <= 16000
 
 
-def play_through(session: agi.Session) -> object:
+def play_through(session: agi.Session) -> core.PlaybackResult:
     return session.execute(core.StreamFile("beep"))
 
 
 def test_a_sound_plays_to_its_end(near: Near) -> None:
     value, ending = near.run(play_through)
-    assert isinstance(value, core.PlaybackResult)
     assert value.digit is None
     assert value.end_position > 0
     assert ending.agi_status == "SUCCESS"
@@ -88,13 +86,12 @@ def test_it_collects_digits(near: Near) -> None:
     ]
 
 
-def record(session: agi.Session) -> object:
+def record(session: agi.Session) -> core.RecordResult:
     return session.execute(core.RecordFile("typed-recording", "wav", "#", 10000, beep=False))
 
 
 def test_a_recording_is_as_long_as_it_says(near: Near) -> None:
     value, _ = near.run(record, far=Far().tone().wait(1.2).press("#"))
-    assert isinstance(value, core.RecordResult)
     assert value.digit == "#"
     assert value.ended_by == "digit"
     [path] = near.exchange.recordings("typed-recording")
@@ -245,7 +242,7 @@ def test_it_hangs_up(near: Near) -> None:
     assert ending.agi_status == "HANGUP"
 
 
-def look_around(session: agi.Session) -> object:
+def look_around(session: agi.Session) -> list[object]:
     environment = session.environment
     return [
         environment.caller_id,
@@ -260,7 +257,6 @@ def look_around(session: agi.Session) -> object:
 
 def test_the_environment_is_typed(near: Near) -> None:
     value, _ = near.run(look_around, args=["one", "two words"], caller=Caller("555", "Ann B"))
-    assert isinstance(value, list)
     assert value[:3] == ["555", "Ann B", "near"]
     assert isinstance(value[3], int)
     assert value[4:] == [("one", "two words"), True, True]

@@ -83,6 +83,13 @@ class Record:
     __slots__ = ()
     __match_args__: ClassVar[tuple[str, ...]] = ()
 
+    def __init_subclass__(cls) -> None:
+        # The slots are the fields, in the order of the constructor's arguments. (Spelled out in
+        # each class this would contradict what checkers derive from the annotations.)
+        slots = cls.__dict__.get("__slots__")
+        if slots:
+            cls.__match_args__ = slots
+
     if TYPE_CHECKING:
         __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     else:
@@ -125,8 +132,7 @@ class Record:
 class Item(Record):
     """One key of a reply: ``result=-1 (hangup)`` is the value ``-1`` with the data ``hangup``."""
 
-    __slots__ = ("data", "value")
-    __match_args__ = ("value", "data")
+    __slots__ = ("value", "data")  # noqa: RUF023 - the order of the constructor's arguments
     value: str
     data: str | None
 

@@ -2213,11 +2213,17 @@ COMMANDS: tuple[Command, ...] = (
             ActionExample(python='SpeechCreate("vosk")', wire='SPEECH CREATE "vosk"'),
         ),
         quirks=(
-            "The engine is asked for signed linear at 8 kHz, whatever the channel carries; an engine that only takes wideband sound fails here.",
+            "The engine is asked for signed linear at 8 kHz, whatever the channel carries: a wideband call is recognized in the quality of a telephone. An engine that cannot take that fails here; from Asterisk 18.21, 20.6 and 21.1 on it may be created, but AGI feeds it 8 kHz all the same.",
             "Out of memory, Asterisk gives no reply at all here, so that only a deadline ends the wait.",
         ),
         documentation=(
             "Asterisk documents the engine as required; without one it takes the default.",
+        ),
+        history=(
+            Change(
+                version="18.21.0",
+                change="An engine that cannot take 8 kHz signed linear is created all the same, if Asterisk can translate to its format (also from 20.6.0 and 21.1.0 on); before, that failed.",
+            ),
         ),
     ),
     Command(
@@ -2601,7 +2607,7 @@ COMMANDS: tuple[Command, ...] = (
                 name="timeout",
                 type="seconds",
                 about="How long to listen once the prompt has ended. 0 or negative: without a limit, that is until the engine has a result, a key comes, or the caller hangs up.",
-                quirk="In seconds, where every other wait of AGI has milliseconds. Asterisk looks at a clock of whole seconds, so the wait may be up to a second shorter or longer.",
+                quirk="In seconds, where every other wait of AGI has milliseconds. Asterisk looks at a clock of whole seconds, so the wait may be up to a second shorter or longer. The time is not stopped when the caller begins to speak.",
             ),
             Argument(
                 name="offset",
@@ -2629,16 +2635,22 @@ COMMANDS: tuple[Command, ...] = (
             ActionExample(python='SpeechRecognize("", 0)', wire='SPEECH RECOGNIZE "" 0 0'),
         ),
         quirks=(
+            "An answer that is not over, or not yet recognized, when the time runs out is lost: the reply is `timeout`, though the caller is speaking. A caller who speaks into the prompt and silences it starts the time. The dialplan's SpeechBackground waits for such a caller; here, give more time than the longest answer takes.",
+            "After a key or a timeout the engine is not started afresh: the next recognition goes on with what it has heard, so an answer that came too late may be taken for that to the next question. SpeechDestroy and SpeechCreate make a clean start, and then the grammars are loaded again.",
             "The key that ends the recognition does not stop the prompt, which may be heard on under the next command.",
             "A new command does not cut it short, so a recognition without a timeout that the engine never ends lasts until the hangup.",
             "Asterisk cuts the results at 4095 bytes; a guess that lost its end is left out of `results`. The text is quoted and not escaped, so quotes in it are taken as they come.",
-            "The channel keeps listening in signed linear afterwards; a recording made next may be transcoded once more.",
+            "The channel keeps giving signed linear at 8 kHz afterwards, unlike after SpeechBackground: a wideband recording that is made next holds no more than telephone quality.",
         ),
         documentation=("Asterisk documents neither the units nor any of the replies.",),
         history=(
             Change(
+                version="1.8.0",
+                change="The timeout works; before, it began anew with every bit of sound and never ran out (mended in 1.6.0.21, 1.6.1.13 and 1.6.2.1 too).",
+            ),
+            Change(
                 version="18.26.0",
-                change="Results are no longer freed twice, which could crash Asterisk (also from 20.11.0, 21.6.0 and 22.1.0 on).",
+                change="A frame of the caller's sound is no longer freed twice, which could crash Asterisk (also from 20.11.0, 21.6.0 and 22.1.0 on).",
             ),
         ),
     ),
@@ -2690,10 +2702,10 @@ COMMANDS: tuple[Command, ...] = (
             Argument(
                 name="timeout",
                 type="milliseconds",
-                about="How long to wait. Negative: without a limit; 0: do not wait.",
+                about="How long to wait. Negative: without a limit; 0: answer at once, which never finds a text.",
                 required=False,
                 default=-1,
-                quirk="Asterisk documents 0 as endless, and pystrix has it as its default for that reason. It gives up at once, even where a text is about to come; what means endless is a negative number, and so that is the default here.",
+                quirk="Asterisk documents 0 as endless, and pystrix has it as its default for that reason. It gives up at once and does not even look at a text that is there already; what means endless is a negative number, and that is the default here.",
             ),
         ),
         result="ReceiveCharResult",
@@ -2746,10 +2758,10 @@ COMMANDS: tuple[Command, ...] = (
             Argument(
                 name="timeout",
                 type="milliseconds",
-                about="How long to wait. Negative: without a limit; 0: do not wait.",
+                about="How long to wait. Negative: without a limit; 0: answer at once, which never finds a text.",
                 required=False,
                 default=-1,
-                quirk="Asterisk documents 0 as endless, and pystrix has it as its default for that reason. It gives up at once, even where a text is about to come; what means endless is a negative number, and so that is the default here.",
+                quirk="Asterisk documents 0 as endless, and pystrix has it as its default for that reason. It gives up at once and does not even look at a text that is there already; what means endless is a negative number, and that is the default here.",
             ),
         ),
         result="ReceiveTextResult",
@@ -2815,6 +2827,7 @@ COMMANDS: tuple[Command, ...] = (
             ),
         ),
         quirks=(
+            "A DAHDI channel outside of TDDMode answers success and sends nothing, or puts the text on the display of an ISDN telephone.",
             "A Local channel always takes the text, and hands it to a far half that may have nobody to show it to.",
             "Where it fails, AGISTATUS becomes FAILURE when the script ends, however well the rest went; under AsyncAGI it ends the whole session.",
         ),
@@ -2844,7 +2857,7 @@ COMMANDS: tuple[Command, ...] = (
             ),
             Outcome(
                 id="hangup",
-                about="Nothing was sent, because the caller hung up.",
+                about="Nothing was sent, and the caller has hung up.",
                 when=Condition(results=("-1",)),
                 examples=(ReplyExample(line="200 result=-1"),),
                 raises="AGIResultHangup",
@@ -2855,11 +2868,11 @@ COMMANDS: tuple[Command, ...] = (
             Argument(
                 name="filename",
                 type="path",
-                about="Picture without its extension, which is `.jpg` as a rule (`core show image formats`). A relative name stands in the folder `images` of Asterisk's data directory; `NAME-LANGUAGE`, with the channel's language, goes first.",
+                about="Picture without its extension, which was `.jpg` (`core show image formats`). A relative name stands in the folder `images` of Asterisk's data directory; `NAME-LANGUAGE`, with the channel's language, goes first.",
                 allow_empty=False,
             ),
         ),
-        about="Hardly any channel carries pictures, and this command does not tell whether this one does.",
+        about="Only IAX2 channels carry pictures, and from Asterisk 16 on there is none to send: the module that read JPEG files is gone, and no other reads any. The command is still there and still answers success.",
         examples=(
             ActionExample(python='SendImage("floor-plan")', wire='SEND IMAGE "floor-plan"'),
             ActionExample(
@@ -2872,6 +2885,12 @@ COMMANDS: tuple[Command, ...] = (
         ),
         documentation=(
             "Asterisk documents -1 for an error; an error on a call that is up is answered with 0.",
+        ),
+        history=(
+            Change(
+                version="16.0.0",
+                change="No picture is found any more, because the module format_jpeg was removed.",
+            ),
         ),
     ),
     Command(
@@ -3873,12 +3892,17 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
         class_name="TDDSetting",
         about="Settings for text telephones (TDD).",
         members=(
-            Member(name="ON", value="on", about="Send and receive text.", constants=("TDD_ON",)),
+            Member(
+                name="ON",
+                value="on",
+                about="Exchange text in the tones of a text telephone.",
+                constants=("TDD_ON",),
+            ),
             Member(name="OFF", value="off", about="Voice only.", constants=("TDD_OFF",)),
             Member(
                 name="MATE",
                 value="mate",
-                about="As on, towards a text telephone that also hears itself.",
+                about="Only send text, in the tones that carry caller ID; nothing is received.",
                 constants=("TDD_MATE",),
             ),
         ),

@@ -125,7 +125,6 @@ class Hangup(Action[None]):
     """
 
     __slots__ = ("channel",)
-    __match_args__ = ("channel",)
     command = "HANGUP"
     channel: str | None
 
@@ -200,7 +199,6 @@ class ChannelStatus(Action[ChannelStatusResult]):
     """
 
     __slots__ = ("channel",)
-    __match_args__ = ("channel",)
     command = "CHANNEL STATUS"
     channel: str | None
 
@@ -267,7 +265,6 @@ class Noop(Action[None]):
     """
 
     __slots__ = ("note",)
-    __match_args__ = ("note",)
     command = "NOOP"
     _dead = True
     note: str | None
@@ -329,7 +326,6 @@ class Verbose(Action[None]):
     """
 
     __slots__ = ("message", "level")
-    __match_args__ = ("message", "level")
     command = "VERBOSE"
     _dead = True
     message: str
@@ -393,7 +389,6 @@ class SetAutohangup(Action[None]):
     """
 
     __slots__ = ("seconds",)
-    __match_args__ = ("seconds",)
     command = "SET AUTOHANGUP"
     seconds: float
 
@@ -460,7 +455,6 @@ class SetCallerid(Action[None]):
     """
 
     __slots__ = ("number", "name")
-    __match_args__ = ("number", "name")
     command = "SET CALLERID"
     number: str
     name: str | None
@@ -530,7 +524,6 @@ class SetMusic(Action[None]):
     """
 
     __slots__ = ("on", "moh_class")
-    __match_args__ = ("on", "moh_class")
     command = "SET MUSIC"
     on: bool
     moh_class: str | None
@@ -598,7 +591,6 @@ class TDDMode(Action[TDDModeResult]):
     """
 
     __slots__ = ("mode",)
-    __match_args__ = ("mode",)
     command = "TDD MODE"
     mode: Literal["on", "off", "mate"]
 

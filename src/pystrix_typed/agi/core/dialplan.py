@@ -108,7 +108,6 @@ class Exec(Action[ExecResult]):
     """
 
     __slots__ = ("application", "options")
-    __match_args__ = ("application", "options")
     command = "EXEC"
     _dead = True
     _answers_twice = True
@@ -215,7 +214,6 @@ class Gosub(Action[GosubResult]):
     """
 
     __slots__ = ("context", "extension", "priority", "args")
-    __match_args__ = ("context", "extension", "priority", "args")
     command = "GOSUB"
     _settles = ("abnormal-exit",)
     _codes = (200, 503)
@@ -328,7 +326,6 @@ class SetContext(Action[None]):
     """
 
     __slots__ = ("context",)
-    __match_args__ = ("context",)
     command = "SET CONTEXT"
     context: str
 
@@ -394,7 +391,6 @@ class SetExtension(Action[None]):
     """
 
     __slots__ = ("extension",)
-    __match_args__ = ("extension",)
     command = "SET EXTENSION"
     extension: str
 
@@ -465,7 +461,6 @@ class SetPriority(Action[None]):
     """
 
     __slots__ = ("priority",)
-    __match_args__ = ("priority",)
     command = "SET PRIORITY"
     _usage_hint = "there is no such label in the channel's present context and extension; send SET CONTEXT and SET EXTENSION first"
     priority: int | str

@@ -234,11 +234,11 @@ LOG_CRITICAL: Final = Verbosity.CRITICAL
 class TDDSetting(StrEnum):
     """Settings for text telephones (TDD)."""
 
-    #: Send and receive text.
+    #: Exchange text in the tones of a text telephone.
     ON = "on"
     #: Voice only.
     OFF = "off"
-    #: As on, towards a text telephone that also hears itself.
+    #: Only send text, in the tones that carry caller ID; nothing is received.
     MATE = "mate"
 
 

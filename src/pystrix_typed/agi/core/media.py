@@ -110,7 +110,6 @@ class StreamFile(Action[PlaybackResult]):
     """
 
     __slots__ = ("filename", "escape_digits", "sample_offset")
-    __match_args__ = ("filename", "escape_digits", "sample_offset")
     command = "STREAM FILE"
     _settles = ("failed",)
     filename: str
@@ -222,7 +221,6 @@ class GetData(Action[GetDataResult]):
     """
 
     __slots__ = ("filename", "timeout", "max_digits")
-    __match_args__ = ("filename", "timeout", "max_digits")
     command = "GET DATA"
     _settles = ("failed",)
     filename: str
@@ -317,7 +315,6 @@ class WaitForDigit(Action[DigitResult]):
     """
 
     __slots__ = ("timeout",)
-    __match_args__ = ("timeout",)
     command = "WAIT FOR DIGIT"
     _settles = ("failed",)
     timeout: int
@@ -442,15 +439,6 @@ class RecordFile(Action[RecordResult]):
     """
 
     __slots__ = (
-        "filename",
-        "format",
-        "escape_digits",
-        "timeout",
-        "sample_offset",
-        "beep",
-        "silence",
-    )
-    __match_args__ = (
         "filename",
         "format",
         "escape_digits",
@@ -655,7 +643,6 @@ class ControlStreamFile(Action[ControlledPlaybackResult]):
     """
 
     __slots__ = ("filename", "escape_digits", "skip", "forward", "rewind", "pause", "offset")
-    __match_args__ = ("filename", "escape_digits", "skip", "forward", "rewind", "pause", "offset")
     command = "CONTROL STREAM FILE"
     _settles = ("failed",)
     filename: str
@@ -791,7 +778,6 @@ class GetOption(Action[PlaybackResult]):
     """
 
     __slots__ = ("filename", "escape_digits", "timeout")
-    __match_args__ = ("filename", "escape_digits", "timeout")
     command = "GET OPTION"
     _settles = ("failed", "no-digit")
     filename: str

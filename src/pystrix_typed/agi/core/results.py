@@ -43,7 +43,6 @@ class ChannelStatusResult(Record):
     """
 
     __slots__ = ("state",)
-    __match_args__ = ("state",)
     state: ChannelState
 
     def __init__(
@@ -63,7 +62,6 @@ class TDDModeResult(Record):
     """
 
     __slots__ = ("supported",)
-    __match_args__ = ("supported",)
     supported: bool
 
     def __init__(
@@ -82,7 +80,6 @@ class DigitResult(Record):
     """
 
     __slots__ = ("digit",)
-    __match_args__ = ("digit",)
     digit: str | None
 
     def __init__(
@@ -104,7 +101,6 @@ class PlaybackResult(Record):
     """
 
     __slots__ = ("digit", "end_position")
-    __match_args__ = ("digit", "end_position")
     digit: str | None
     end_position: int
 
@@ -131,7 +127,6 @@ class ControlledPlaybackResult(Record):
     """
 
     __slots__ = ("digit", "offset", "ended_by")
-    __match_args__ = ("digit", "offset", "ended_by")
     digit: str | None
     offset: int | None
     ended_by: Literal["end", "digit", "stopped"]
@@ -157,7 +152,6 @@ class GetDataResult(Record):
     """
 
     __slots__ = ("digits", "timed_out")
-    __match_args__ = ("digits", "timed_out")
     digits: str
     timed_out: bool
 
@@ -184,7 +178,6 @@ class RecordResult(Record):
     """
 
     __slots__ = ("digit", "end_position", "ended_by")
-    __match_args__ = ("digit", "end_position", "ended_by")
     digit: str | None
     end_position: int
     ended_by: Literal["digit", "timeout_or_silence", "digit_before_recording"]
@@ -212,7 +205,6 @@ class ReceiveCharResult(Record):
     """
 
     __slots__ = ("char", "timed_out")
-    __match_args__ = ("char", "timed_out")
     char: str | None
     timed_out: bool
 
@@ -234,7 +226,6 @@ class ReceiveTextResult(Record):
     """
 
     __slots__ = ("text",)
-    __match_args__ = ("text",)
     text: str | None
 
     def __init__(
@@ -254,7 +245,6 @@ class VariableResult(Record):
     """
 
     __slots__ = ("value",)
-    __match_args__ = ("value",)
     value: str | None
 
     def __init__(
@@ -274,7 +264,6 @@ class DatabaseGetResult(Record):
     """
 
     __slots__ = ("value",)
-    __match_args__ = ("value",)
     value: str
 
     def __init__(
@@ -294,7 +283,6 @@ class DeltreeResult(Record):
     """
 
     __slots__ = ("deleted",)
-    __match_args__ = ("deleted",)
     deleted: bool
 
     def __init__(
@@ -314,7 +302,6 @@ class ExecResult(Record):
     """
 
     __slots__ = ("value",)
-    __match_args__ = ("value",)
     value: int
 
     def __init__(
@@ -334,7 +321,6 @@ class GosubResult(Record):
     """
 
     __slots__ = ("returned",)
-    __match_args__ = ("returned",)
     returned: bool
 
     def __init__(
@@ -355,7 +341,6 @@ class SpeechResult(Record):
     """
 
     __slots__ = ("score", "text", "grammar")
-    __match_args__ = ("score", "text", "grammar")
     score: int
     text: str
     grammar: str
@@ -386,7 +371,6 @@ class SpeechRecognizeResult(Record):
     """
 
     __slots__ = ("results", "digit", "end_position", "ended_by")
-    __match_args__ = ("results", "digit", "end_position", "ended_by")
     results: tuple[SpeechResult, ...]
     digit: str | None
     end_position: int

@@ -82,7 +82,6 @@ class SayNumber(Action[DigitResult]):
     """
 
     __slots__ = ("number", "escape_digits", "gender")
-    __match_args__ = ("number", "escape_digits", "gender")
     command = "SAY NUMBER"
     _settles = ("failed",)
     number: int
@@ -178,7 +177,6 @@ class SayDatetime(Action[DigitResult]):
     """
 
     __slots__ = ("seconds", "escape_digits", "format", "timezone")
-    __match_args__ = ("seconds", "escape_digits", "format", "timezone")
     command = "SAY DATETIME"
     _settles = ("failed",)
     seconds: int
@@ -209,7 +207,9 @@ class SayDatetime(Action[DigitResult]):
             None if timezone is None else arguments.string(self, "timezone", timezone),
         )
         if self.timezone is not None and self.format is None:
-            raise ValueError("SayDatetime: timezone needs format")
+            raise ValueError(
+                f"SayDatetime(timezone={self.timezone!r}): needs format as well, which comes before it on the wire"
+            )
 
     def _words(self) -> Words:
         return (
@@ -279,7 +279,6 @@ class SayDate(Action[DigitResult]):
     """
 
     __slots__ = ("seconds", "escape_digits")
-    __match_args__ = ("seconds", "escape_digits")
     command = "SAY DATE"
     _settles = ("failed",)
     seconds: int
@@ -360,7 +359,6 @@ class SayTime(Action[DigitResult]):
     """
 
     __slots__ = ("seconds", "escape_digits")
-    __match_args__ = ("seconds", "escape_digits")
     command = "SAY TIME"
     _settles = ("failed",)
     seconds: int
@@ -447,7 +445,6 @@ class SayDigits(Action[DigitResult]):
     """
 
     __slots__ = ("digits", "escape_digits")
-    __match_args__ = ("digits", "escape_digits")
     command = "SAY DIGITS"
     _settles = ("failed",)
     digits: str
@@ -537,7 +534,6 @@ class SayAlpha(Action[DigitResult]):
     """
 
     __slots__ = ("characters", "escape_digits", "case")
-    __match_args__ = ("characters", "escape_digits", "case")
     command = "SAY ALPHA"
     _settles = ("failed",)
     characters: str
@@ -634,7 +630,6 @@ class SayPhonetic(Action[DigitResult]):
     """
 
     __slots__ = ("characters", "escape_digits")
-    __match_args__ = ("characters", "escape_digits")
     command = "SAY PHONETIC"
     _settles = ("failed",)
     characters: str

@@ -60,11 +60,16 @@ class SpeechCreate(Action[None]):
                 # SPEECH CREATE "vosk"
 
     Note:
-        - The engine is asked for signed linear at 8 kHz, whatever the channel carries; an engine
-          that only takes wideband sound fails here.
+        - The engine is asked for signed linear at 8 kHz, whatever the channel carries: a wideband
+          call is recognized in the quality of a telephone. An engine that cannot take that fails
+          here; from Asterisk 18.21, 20.6 and 21.1 on it may be created, but AGI feeds it 8 kHz all
+          the same.
         - Out of memory, Asterisk gives no reply at all here, so that only a deadline ends the wait.
 
     History:
+        - 18.21.0: An engine that cannot take 8 kHz signed linear is created all the same, if
+          Asterisk can translate to its format (also from 20.6.0 and 21.1.0 on); before, that
+          failed.
         - Documentation: Asterisk documents the engine as required; without one it takes the
           default.
 
@@ -72,7 +77,6 @@ class SpeechCreate(Action[None]):
     """
 
     __slots__ = ("engine",)
-    __match_args__ = ("engine",)
     command = "SPEECH CREATE"
     engine: str | None
 
@@ -133,7 +137,6 @@ class SpeechSet(Action[None]):
     """
 
     __slots__ = ("name", "value")
-    __match_args__ = ("name", "value")
     command = "SPEECH SET"
     name: str
     value: str
@@ -243,7 +246,6 @@ class SpeechLoadGrammar(Action[None]):
     """
 
     __slots__ = ("grammar", "path")
-    __match_args__ = ("grammar", "path")
     command = "SPEECH LOAD GRAMMAR"
     grammar: str
     path: str
@@ -309,7 +311,6 @@ class SpeechUnloadGrammar(Action[None]):
     """
 
     __slots__ = ("grammar",)
-    __match_args__ = ("grammar",)
     command = "SPEECH UNLOAD GRAMMAR"
     _dead = True
     grammar: str
@@ -370,7 +371,6 @@ class SpeechActivateGrammar(Action[None]):
     """
 
     __slots__ = ("grammar",)
-    __match_args__ = ("grammar",)
     command = "SPEECH ACTIVATE GRAMMAR"
     grammar: str
 
@@ -427,7 +427,6 @@ class SpeechDeactivateGrammar(Action[None]):
     """
 
     __slots__ = ("grammar",)
-    __match_args__ = ("grammar",)
     command = "SPEECH DEACTIVATE GRAMMAR"
     grammar: str
 
@@ -470,6 +469,7 @@ class SpeechRecognize(Action[SpeechRecognizeResult]):
             is until the engine has a result, a key comes, or the caller hangs up. In whole seconds,
             or a `timedelta`. In seconds, where every other wait of AGI has milliseconds. Asterisk
             looks at a clock of whole seconds, so the wait may be up to a second shorter or longer.
+            The time is not stopped when the caller begins to speak.
         offset: Where to begin the prompt, in samples from its start; at the usual 8 kHz a second is
             8000. In samples. From 0 to 2147483647. Default: 0. Asterisk takes it only when nothing
             follows it on the line.
@@ -499,25 +499,34 @@ class SpeechRecognize(Action[SpeechRecognizeResult]):
                 # SPEECH RECOGNIZE "" 0 0
 
     Note:
+        - An answer that is not over, or not yet recognized, when the time runs out is lost: the
+          reply is `timeout`, though the caller is speaking. A caller who speaks into the prompt and
+          silences it starts the time. The dialplan's SpeechBackground waits for such a caller;
+          here, give more time than the longest answer takes.
+        - After a key or a timeout the engine is not started afresh: the next recognition goes on
+          with what it has heard, so an answer that came too late may be taken for that to the next
+          question. SpeechDestroy and SpeechCreate make a clean start, and then the grammars are
+          loaded again.
         - The key that ends the recognition does not stop the prompt, which may be heard on under
           the next command.
         - A new command does not cut it short, so a recognition without a timeout that the engine
           never ends lasts until the hangup.
         - Asterisk cuts the results at 4095 bytes; a guess that lost its end is left out of
           `results`. The text is quoted and not escaped, so quotes in it are taken as they come.
-        - The channel keeps listening in signed linear afterwards; a recording made next may be
-          transcoded once more.
+        - The channel keeps giving signed linear at 8 kHz afterwards, unlike after SpeechBackground:
+          a wideband recording that is made next holds no more than telephone quality.
 
     History:
-        - 18.26.0: Results are no longer freed twice, which could crash Asterisk (also from 20.11.0,
-          21.6.0 and 22.1.0 on).
+        - 1.8.0: The timeout works; before, it began anew with every bit of sound and never ran out
+          (mended in 1.6.0.21, 1.6.1.13 and 1.6.2.1 too).
+        - 18.26.0: A frame of the caller's sound is no longer freed twice, which could crash
+          Asterisk (also from 20.11.0, 21.6.0 and 22.1.0 on).
         - Documentation: Asterisk documents neither the units nor any of the replies.
 
     Source: res_agi.c handle_speechrecognize.
     """
 
     __slots__ = ("prompt", "timeout", "offset")
-    __match_args__ = ("prompt", "timeout", "offset")
     command = "SPEECH RECOGNIZE"
     prompt: str
     timeout: int

@@ -38,10 +38,11 @@ class ReceiveChar(Action[ReceiveCharResult]):
     Asterisk has it since 1.0. A new command does not interrupt it.
 
     Args:
-        timeout: How long to wait. Negative: without a limit; 0: do not wait. In milliseconds, or a
-            `timedelta`. Default: -1. Asterisk documents 0 as endless, and pystrix has it as its
-            default for that reason. It gives up at once, even where a text is about to come; what
-            means endless is a negative number, and so that is the default here.
+        timeout: How long to wait. Negative: without a limit; 0: answer at once, which never finds a
+            text. In milliseconds, or a `timedelta`. Default: -1. Asterisk documents 0 as endless,
+            and pystrix has it as its default for that reason. It gives up at once and does not even
+            look at a text that is there already; what means endless is a negative number, and that
+            is the default here.
 
     Returns:
         ReceiveCharResult: The first character of a text from the caller, if one came in time.
@@ -81,7 +82,6 @@ class ReceiveChar(Action[ReceiveCharResult]):
     """
 
     __slots__ = ("timeout",)
-    __match_args__ = ("timeout",)
     command = "RECEIVE CHAR"
     _settles = ("timed-out",)
     timeout: int
@@ -114,10 +114,11 @@ class ReceiveText(Action[ReceiveTextResult]):
     Asterisk has it since 1.2.0. A new command does not interrupt it.
 
     Args:
-        timeout: How long to wait. Negative: without a limit; 0: do not wait. In milliseconds, or a
-            `timedelta`. Default: -1. Asterisk documents 0 as endless, and pystrix has it as its
-            default for that reason. It gives up at once, even where a text is about to come; what
-            means endless is a negative number, and so that is the default here.
+        timeout: How long to wait. Negative: without a limit; 0: answer at once, which never finds a
+            text. In milliseconds, or a `timedelta`. Default: -1. Asterisk documents 0 as endless,
+            and pystrix has it as its default for that reason. It gives up at once and does not even
+            look at a text that is there already; what means endless is a negative number, and that
+            is the default here.
 
     Returns:
         ReceiveTextResult: A text from the caller, if one came in time.
@@ -156,7 +157,6 @@ class ReceiveText(Action[ReceiveTextResult]):
     """
 
     __slots__ = ("timeout",)
-    __match_args__ = ("timeout",)
     command = "RECEIVE TEXT"
     _settles = ("timed-out",)
     _multiline = True
@@ -210,6 +210,8 @@ class SendText(Action[None]):
                 # SEND TEXT "grüße, \"friend\""
 
     Note:
+        - A DAHDI channel outside of TDDMode answers success and sends nothing, or puts the text on
+          the display of an ISDN telephone.
         - A Local channel always takes the text, and hands it to a far half that may have nobody to
           show it to.
         - Where it fails, AGISTATUS becomes FAILURE when the script ends, however well the rest
@@ -225,7 +227,6 @@ class SendText(Action[None]):
     """
 
     __slots__ = ("text",)
-    __match_args__ = ("text",)
     command = "SEND TEXT"
     _settles = ("failed",)
     text: str
@@ -256,13 +257,15 @@ class SendText(Action[None]):
 class SendImage(Action[None]):
     """Send a picture to the caller.
 
-    Hardly any channel carries pictures, and this command does not tell whether this one does.
+    Only IAX2 channels carry pictures, and from Asterisk 16 on there is none to send: the module
+    that read JPEG files is gone, and no other reads any. The command is still there and still
+    answers success.
 
     Asterisk has it since 1.0. A new command does not interrupt it.
 
     Args:
-        filename: Picture without its extension, which is `.jpg` as a rule (`core show image
-            formats`). A relative name stands in the folder `images` of Asterisk's data directory;
+        filename: Picture without its extension, which was `.jpg` (`core show image formats`). A
+            relative name stands in the folder `images` of Asterisk's data directory;
             `NAME-LANGUAGE`, with the channel's language, goes first. Not empty.
 
     Returns:
@@ -271,7 +274,7 @@ class SendImage(Action[None]):
         - done: The call is up; whether a picture was sent, or even found, is not told.
 
     Raises:
-        AGIResultHangup: hangup: Nothing was sent, because the caller hung up.
+        AGIResultHangup: hangup: Nothing was sent, and the caller has hung up.
         AGIUsageError: Asterisk refused the arguments (520).
 
     Example:
@@ -287,6 +290,7 @@ class SendImage(Action[None]):
           answered alike.
 
     History:
+        - 16.0.0: No picture is found any more, because the module format_jpeg was removed.
         - Documentation: Asterisk documents -1 for an error; an error on a call that is up is
           answered with 0.
 
@@ -294,7 +298,6 @@ class SendImage(Action[None]):
     """
 
     __slots__ = ("filename",)
-    __match_args__ = ("filename",)
     command = "SEND IMAGE"
     filename: str
 

@@ -84,7 +84,6 @@ class GetVariable(Action[VariableResult]):
     """
 
     __slots__ = ("variable",)
-    __match_args__ = ("variable",)
     command = "GET VARIABLE"
     _dead = True
     _multiline = True
@@ -166,7 +165,6 @@ class GetFullVariable(Action[VariableResult]):
     """
 
     __slots__ = ("variable", "channel")
-    __match_args__ = ("variable", "channel")
     command = "GET FULL VARIABLE"
     _dead = True
     _multiline = True
@@ -261,7 +259,6 @@ class SetVariable(Action[None]):
     """
 
     __slots__ = ("name", "value")
-    __match_args__ = ("name", "value")
     command = "SET VARIABLE"
     _dead = True
     name: str
@@ -336,7 +333,6 @@ class DatabaseGet(Action[DatabaseGetResult]):
     """
 
     __slots__ = ("family", "key")
-    __match_args__ = ("family", "key")
     command = "DATABASE GET"
     _dead = True
     _multiline = True
@@ -416,7 +412,6 @@ class DatabasePut(Action[None]):
     """
 
     __slots__ = ("family", "key", "value")
-    __match_args__ = ("family", "key", "value")
     command = "DATABASE PUT"
     _dead = True
     family: str
@@ -494,7 +489,6 @@ class DatabaseDel(Action[None]):
     """
 
     __slots__ = ("family", "key")
-    __match_args__ = ("family", "key")
     command = "DATABASE DEL"
     _dead = True
     family: str
@@ -582,7 +576,6 @@ class DatabaseDeltree(Action[DeltreeResult]):
     """
 
     __slots__ = ("family", "keytree")
-    __match_args__ = ("family", "keytree")
     command = "DATABASE DELTREE"
     _dead = True
     family: str
