@@ -158,9 +158,7 @@ def _topic(name: str, document: Document, found: CommandsFile | None) -> Topic |
     """Give a topic; of a file with problems the commands that have none."""
     if found is not None:
         return Topic(name, document, found, tuple(range(len(found.commands))))
-    if not isinstance(document.data, dict):
-        return None
-    entries = cast("dict[str, object]", document.data).get("commands")
+    entries = cast("dict[str, object]", document.data or {}).get("commands")
     if not isinstance(entries, tuple):
         return None
     whole: list[Command] = []
@@ -193,6 +191,8 @@ def _note(document: Document, model: type[BaseModel], errors: list[ErrorDetails]
     """Note pydantic's errors in our words, those about one union as one."""
     unions: dict[Path, list[tuple[Path, ErrorDetails]]] = {}
     for error in errors:
+        if error["type"] == "too_short" and error["input"]:
+            continue  # pydantic does not count what is wrong inside, and that is told already
         path, union = _where(document.data, error)
         if union is None:
             document.problem(path, _message(model, path, error))

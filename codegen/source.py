@@ -24,8 +24,22 @@ else:
     Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+#: Deeper than any spec, and less than what makes libyaml's recursion overrun the stack.
+DEPTH = 60
+#: More than any spec has, and less than what a few aliases of aliases can stand for.
+SIZE = 1_000_000
+
+
+class _TooMuch(Exception):
+    """The document would be no spec in any case, only a danger."""
+
+
 class _Loader(Protocol):
     """What is used of PyYAML's loader, which has no types of its own."""
+
+    def check_event(self) -> bool: ...
+
+    def get_event(self) -> yaml.Event: ...
 
     def get_single_node(self) -> yaml.Node | None: ...
 
@@ -48,6 +62,7 @@ class Document:
         self.data: object = None
         self.problems: list[Problem] = []
         self._lines: dict[Path, int] = {}
+        self._size = 0
 
     def line(self, path: Path) -> int:
         """Give the line of a key, or of the nearest thing around it that has one."""
@@ -67,6 +82,9 @@ class Document:
         self, node: yaml.Node, path: Path, loader: _Loader, above: tuple[yaml.Node, ...]
     ) -> object:
         self._lines.setdefault(path, node.start_mark.line + 1)
+        self._size += 1
+        if self._size > SIZE:
+            raise _TooMuch("holds aliases that stand for too much")
         if any(node is other for other in above):
             self.problem(path, "an alias must not stand inside what it names")
             return None
@@ -125,6 +143,7 @@ def read(file: pathlib.Path, name: str) -> Document:
         return document
     loader = cast("_Loader", Loader(text))
     try:
+        _measure(text)
         node = loader.get_single_node()
         if node is None:
             document.problems.append(Problem(name, 1, "", "is empty"))
@@ -145,8 +164,23 @@ def read(file: pathlib.Path, name: str) -> Document:
         line = text[:position].count("\n") + 1 if isinstance(position, int) else 1
         reason = getattr(error, "reason", None) or str(error).split("\n", maxsplit=1)[0]
         document.problems.append(Problem(name, line, "", f"is no valid YAML: {reason}"))
-    except RecursionError:
-        document.problems.append(Problem(name, 1, "", "is nested too deeply"))
+    except _TooMuch as error:
+        document.data = None
+        document.problems = [Problem(name, 1, "", str(error))]
     finally:
         loader.dispose()
     return document
+
+
+def _measure(text: str) -> None:
+    """Refuse what is nested too deeply, before anything recursive reads it."""
+    depth = 0
+    loader = cast("_Loader", Loader(text))
+    while loader.check_event():
+        event = loader.get_event()
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEPTH:
+                raise _TooMuch("is nested too deeply")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
