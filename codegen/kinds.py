@@ -47,6 +47,7 @@ PARAMETERS = {
     "label": "int | str",
     "flag": "bool",
     "options": "str | Iterable[str | int]",
+    "routine_arguments": "str | Iterable[str | int]",
     "callerid": "str",
 }
 
@@ -64,6 +65,7 @@ ATTRIBUTES = {
     "label": "int | str",
     "flag": "bool",
     "options": "str",
+    "routine_arguments": "str",
     "callerid": "str",
 }
 
@@ -90,7 +92,11 @@ UNITS = {
     "samples": "In samples.",
     "options": (
         "A str is sent as it is; of an iterable each element is one argument, in which whatever "
-        "Asterisk would split or strip is escaped."
+        "Asterisk would split, strip or evaluate is escaped."
+    ),
+    "routine_arguments": (
+        "A str is sent as it is; of an iterable each element is one argument, and one that "
+        "Asterisk would split is refused."
     ),
 }
 

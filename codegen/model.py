@@ -49,6 +49,7 @@ ArgumentType = Literal[
     "choice",
     "flag",
     "options",
+    "routine_arguments",
     "callerid",
 ]
 FieldType = Literal[

@@ -274,10 +274,18 @@ def epoch(
 
 
 def label(action: AnyAction, name: str, value: object, low: int = 1) -> int | str:
-    """Check a priority: a positive number, or a label's name."""
-    if isinstance(value, str):
-        return string(action, name, value, allow_empty=False)
-    return integer(action, name, value, low)
+    """Check a priority: a positive number, or a label's name.
+
+    Asterisk reads whatever begins with a number as that number, so such a label is refused.
+    """
+    if not isinstance(value, str):
+        return integer(action, name, value, low)
+    if value.isascii() and value.isdecimal():
+        return integer(action, name, int(value[:11]), low)
+    if value.lstrip().removeprefix("-").removeprefix("+")[:1].isdecimal():
+        rule = "Asterisk would take this label for the number that it begins with"
+        _wrong(ValueError, action, name, value, rule)
+    return string(action, name, value, allow_empty=False)
 
 
 def choice(action: AnyAction, name: str, value: object, values: tuple[Plain, ...]) -> Plain:
@@ -302,26 +310,74 @@ _SPLITTING = str.maketrans({character: "\\" + character for character in '\\",()
 
 
 def options(action: AnyAction, name: str, value: object) -> str:
-    """Compose an application's arguments.
+    r"""Compose an application's arguments.
 
     Args:
         action: The action, for messages.
         name: The argument's name, for messages.
         value: A str is the whole argument text as the dialplan would write it, sent as it is. Of
             an iterable each element is one argument: what Asterisk would split or strip (commas,
-            quotes, backslashes, brackets) is escaped, so that a stranger's text stays one argument.
+            quotes, backslashes, brackets) is escaped, so that a stranger's text stays one argument;
+            so is the brace of ``${``, which an exchange with AGIEXECFULL set would evaluate.
     """
     if isinstance(value, str):
         return string(action, name, value)
+    parts = _parts(action, name, value)
+    escaped = [part.translate(_SPLITTING).replace("${", "$\\{") for part in parts]
+    return string(action, name, ",".join(escaped))
+
+
+def routine_arguments(action: AnyAction, name: str, value: object) -> str:
+    """Compose the arguments of a routine, which GOSUB splits and leaves as they are.
+
+    Args:
+        action: The action, for messages.
+        name: The argument's name, for messages.
+        value: A str is sent as it is. Of an iterable each element is one argument; nothing can be
+            escaped (the backslash would arrive too), so an element that Asterisk would split, or
+            that would swallow the next one, is refused.
+    """
+    if isinstance(value, str):
+        return string(action, name, value)
+    parts = _parts(action, name, value)
+    for part in parts:
+        if "," in part or "\\" in part or not _balanced(part):
+            _wrong(
+                ValueError,
+                action,
+                name,
+                part,
+                "a routine's argument cannot hold a comma, a backslash, or a quote or bracket that "
+                "is not closed; hand it over in a variable",
+            )
+    return string(action, name, ",".join(parts))
+
+
+def _parts(action: AnyAction, name: str, value: object) -> list[str]:
     if not hasattr(value, "__iter__") or isinstance(value, (bytes, bytearray)):
         kind = type(value).__name__
         _wrong(TypeError, action, name, value, f"must be a str or an iterable of str, not {kind}")
-    composed: list[str] = []
+    parts: list[str] = []
     for part in cast("Iterable[object]", value):
         if isinstance(part, bool) or not isinstance(part, (int, str)):
-            _wrong(TypeError, action, name, value, "every option must be a str or an int")
-        composed.append(str(part).translate(_SPLITTING))
-    return string(action, name, ",".join(composed))
+            _wrong(TypeError, action, name, value, "every element must be a str or an int")
+        parts.append(str(part))
+    return parts
+
+
+def _balanced(part: str) -> bool:
+    """Tell whether Asterisk is in no quotes and brackets at the end of a text (main/app.c)."""
+    open_brackets = {"(": 0, "[": 0}
+    quoted = False
+    for character in part:
+        if character == '"':
+            quoted = not quoted
+        elif character in "([":
+            open_brackets[character] += 1
+        elif character in ")]":
+            bracket = "(" if character == ")" else "["
+            open_brackets[bracket] = max(open_brackets[bracket] - 1, 0)
+    return not quoted and not any(open_brackets.values())
 
 
 def caller_id(number: str, name: str | None) -> str:

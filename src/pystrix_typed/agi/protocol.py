@@ -335,7 +335,7 @@ class Protocol:
             return (action._read(reply),)
         except AGIException as error:
             return error
-        except (LookupError, TypeError, ValueError) as error:
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             # Not a number where the spec has one: the peer is no Asterisk, or a new one.
             undefined = self._undefined(action, reply)
             undefined.__cause__ = error

@@ -97,6 +97,7 @@ class Session:
                 action=action,
             )
         try:
+            self._listen()
             return self._drive(self._protocol.execute(action, deadline))
         finally:
             self._turn.give()
@@ -122,9 +123,7 @@ class Session:
         """
         if self._protocol.hangup is None and not self._closed and self._turn.take_if_free():
             try:
-                data = self._read(monotonic())
-                if data is not None:
-                    self._protocol.received(data)
+                self._listen()
             finally:
                 self._turn.give()
         return self._protocol.hangup is not None
@@ -162,6 +161,13 @@ class Session:
         self.close()
 
     # ---- the driver ----
+
+    def _listen(self) -> None:
+        """Take what has arrived since the last command: a notice, the end, or a stray."""
+        if not self._protocol.closed:
+            data = self._read(0)
+            if data is not None:
+                self._protocol.received(data)
 
     def _drive(self, steps: Exchange[R]) -> R:
         """Run one exchange."""

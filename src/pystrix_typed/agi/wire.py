@@ -239,7 +239,8 @@ def parse(raw: bytes, multiline: bool = False) -> Reply:
         for word in rest.split(" "):
             key, equals, value = word.partition("=")
             if equals and key:
-                reply.pairs[key] = value
+                # The first counts: a recognised text may look like a pair.
+                reply.pairs.setdefault(key, value)
         if not reply.pairs:
             reply.text = rest
     return reply

@@ -667,7 +667,7 @@ COMMANDS: tuple[Command, ...] = (
             ),
             Argument(
                 name="args",
-                type="options",
+                type="routine_arguments",
                 about="Arguments of the routine, at most 100. A text goes as it is, with commas between the arguments.",
                 required=False,
                 default="",

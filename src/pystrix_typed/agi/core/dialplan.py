@@ -40,10 +40,10 @@ class Exec(Action[ExecResult]):
         options: The application's arguments. A text goes as it is, as the dialplan has it between
             the parentheses; of several texts each becomes one argument, and what is in it cannot
             split it. A str is sent as it is; of an iterable each element is one argument, in which
-            whatever Asterisk would split or strip is escaped. Empty: no arguments. Default: empty.
-            Asterisk does not evaluate `${}` and `$[]` in it, unlike in the dialplan, unless the
-            channel variable AGIEXECFULL is true at that moment; then it does so in every text, a
-            stranger's included.
+            whatever Asterisk would split, strip or evaluate is escaped. Empty: no arguments.
+            Default: empty. Asterisk does not evaluate `${}` and `$[]` in it, unlike in the
+            dialplan, unless the channel variable AGIEXECFULL is true at that moment; then it does
+            so in every text, a stranger's included.
 
     Returns:
         ExecResult: How a dialplan application ended.
@@ -162,13 +162,12 @@ class Gosub(Action[GosubResult]):
             extension. Asterisk reads a label that begins with a digit as that number: `5abc` is
             priority 5.
         args: Arguments of the routine, at most 100. A text goes as it is, with commas between the
-            arguments. A str is sent as it is; of an iterable each element is one argument, in which
-            whatever Asterisk would split or strip is escaped. Empty: no argument, ARGC is 0.
-            Default: empty. Unlike an application, Gosub keeps the backslashes and quotes that
-            protect a comma: the argument `a\,b` arrives with its backslash. Hand over a text that
-            may hold commas, quotes, backslashes or brackets in a variable instead, and give the
-            routine the variable's name. `${}` and `$[]` are never evaluated here, AGIEXECFULL or
-            not.
+            arguments. A str is sent as it is; of an iterable each element is one argument, and one
+            that Asterisk would split is refused. Empty: no argument, ARGC is 0. Default: empty.
+            Unlike an application, Gosub keeps the backslashes and quotes that protect a comma: the
+            argument `a\,b` arrives with its backslash. Hand over a text that may hold commas,
+            quotes, backslashes or brackets in a variable instead, and give the routine the
+            variable's name. `${}` and `$[]` are never evaluated here, AGIEXECFULL or not.
 
     Returns:
         GosubResult: How a dialplan routine ended.
@@ -241,7 +240,7 @@ class Gosub(Action[GosubResult]):
             arguments.string(self, "extension", extension, forbids=",(", allow_empty=False),
         )
         assign(self, "priority", arguments.label(self, "priority", priority))
-        assign(self, "args", arguments.options(self, "args", args))
+        assign(self, "args", arguments.routine_arguments(self, "args", args))
 
     def _words(self) -> Words:
         return (
