@@ -88,7 +88,7 @@ class Record:
         # each class this would contradict what checkers derive from the annotations.)
         slots = cls.__dict__.get("__slots__")
         if slots:
-            cls.__match_args__ = slots  # type: ignore[misc]  # that of a dataclass, mypy thinks
+            setattr(cls, "__match_args__", slots)  # noqa: B010 - mypy takes it for a dataclass's
 
     if TYPE_CHECKING:
         __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
