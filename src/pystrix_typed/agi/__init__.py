@@ -96,18 +96,18 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object
-    if name in ("aio", "core"):
-        # Importing a submodule binds it here.
-        __import__(f"{__name__}.{name}")
-        return globals()[name]
-    home = f"{__name__}.{_HOMES.get(name, 'exceptions')}"
-    value = getattr(__import__(home, fromlist=[name]), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:
+    # The checkers see the names above and not this function, or every misspelt name would exist.
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name in ("aio", "core"):
+            # Importing a submodule binds it here.
+            return __import__(f"{__name__}.{name}", fromlist=["__name__"])
+        home = f"{__name__}.{_HOMES.get(name, 'exceptions')}"
+        value = getattr(__import__(home, fromlist=["__name__"]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
