@@ -18,7 +18,30 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-ENVIRONMENT = b"agi_request: bench\nagi_channel: PJSIP/bench-00000001\nagi_version: 22.10.1\n\n"
+# What Asterisk 22 sends, in its order.
+ENVIRONMENT = b"""\
+agi_request: bench.py
+agi_channel: PJSIP/bench-00000001
+agi_language: en
+agi_type: PJSIP
+agi_uniqueid: 1700000000.1
+agi_version: 22.10.1
+agi_callerid: unknown
+agi_calleridname: unknown
+agi_callingpres: 0
+agi_callingani2: 0
+agi_callington: 0
+agi_callingtns: 0
+agi_dnid: unknown
+agi_rdnis: unknown
+agi_context: default
+agi_extension: 100
+agi_priority: 1
+agi_enhanced: 0.0
+agi_accountcode:\x20
+agi_threadid: 140000000000000
+
+"""
 REPLY = b"200 result=0\n"
 
 BARE = "pass"
