@@ -20,6 +20,9 @@ nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["unchanged", "lint", "types", "tests", "asterisk"]
 
+# pip trusts the certificates that the machine trusts; have uv do so too.
+os.environ.setdefault("UV_SYSTEM_CERTS", "1")
+
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 OLDEST = "3.11"
