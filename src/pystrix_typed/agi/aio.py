@@ -340,7 +340,8 @@ class AGI(Session):
     Args:
         timeout: The deadline of a command in seconds (or a `timedelta`), unless `execute` names
             another; None for none.
-        handshake_timeout: Seconds to wait for the variables at the start.
+        handshake_timeout: Seconds to wait for the variables at the start, which Asterisk sends at
+            once; None waits as long as it takes.
         resync_timeout: Seconds that an abandoned command may take to end before the session is
             given up.
         verify_values: Ask Asterisk to prove the end of every value, at one round trip each.
@@ -355,7 +356,7 @@ class AGI(Session):
         self,
         *,
         timeout: float | timedelta | None = None,
-        handshake_timeout: float | None = 30.0,
+        handshake_timeout: float | None = None,
         resync_timeout: float = 30.0,
         verify_values: bool = False,
         redirect_stdout: bool = True,

@@ -140,7 +140,7 @@ class EAGI(AGI):
         *,
         rate: int | None = None,
         timeout: float | timedelta | None = None,
-        handshake_timeout: float | None = 30.0,
+        handshake_timeout: float | None = None,
         resync_timeout: float = 30.0,
         verify_values: bool = False,
         redirect_stdout: bool = True,
