@@ -278,14 +278,13 @@ class Protocol:
         if not data:
             self._end()
         elif not self._broken:
-            size = len(self._buffer)
             self._buffer += data
             if self._fences:
                 region = self._take_answers()
                 if region is not None:
                     self._drop(region)
-                elif not self._value_before and _has_notice(self._buffer, size):
-                    self.note_hangup()
+                elif not self._value_before and b"\n" in data:
+                    self._drop(self._buffer)
             if not self._fences:
                 self._tidy()
             if len(self._buffer) > self._max_reply:
@@ -673,12 +672,13 @@ def _without_hangups(region: bytearray) -> int:
     return end
 
 
-def _has_notice(region: bytearray, start: int = 0) -> bool:
-    """Tell whether a region has a notice that ends behind `start`."""
-    notice = b"\nHANGUP\n"
-    return (not start and region.startswith(notice[1:])) or (
-        region.find(notice, max(start - len(notice), 0)) >= 0
-    )
+def _has_notice(region: bytearray) -> bool:
+    """Tell whether there is a notice between the replies of a region that holds no value."""
+    usage = region.find(b"520-")
+    if usage >= 0:  # its text may hold such a line
+        end = region.rfind(_USAGE_END, usage)
+        region = region[:usage] + (region[end:] if end >= 0 else b"")
+    return region.startswith(b"HANGUP\n") or b"\nHANGUP\n" in region
 
 
 def _environment(block: bytes) -> dict[str, str]:
