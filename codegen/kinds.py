@@ -133,7 +133,9 @@ def attribute(argument: Argument, scope: Scope) -> str:
 
 
 def unit(argument: Argument) -> str:
-    """Give the sentence about how a value is given, if there is one."""
+    """Give the sentence about how a value is given, unless the spec has said so already."""
+    if argument.type == "samples" and "sample" in argument.about:
+        return ""
     return UNITS.get(argument.type, "")
 
 

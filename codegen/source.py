@@ -45,8 +45,6 @@ class _Loader(Protocol):
 
     def construct_object(self, node: yaml.Node) -> object: ...
 
-    def dispose(self) -> None: ...
-
 
 class Document:
     """One file of the spec.
@@ -141,9 +139,9 @@ def read(file: pathlib.Path, name: str) -> Document:
     except OSError as error:
         document.problems.append(Problem(name, 0, "", f"cannot be read: {error.strerror}"))
         return document
-    loader = cast("_Loader", Loader(text))
     try:
         _measure(text)
+        loader = cast("_Loader", Loader(text))
         node = loader.get_single_node()
         if node is None:
             document.problems.append(Problem(name, 1, "", "is empty"))
@@ -156,7 +154,9 @@ def read(file: pathlib.Path, name: str) -> Document:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         message = f"is no valid YAML: {error.problem or error.context}"
-        if mark and "\t" in text.split("\n")[mark.line][: mark.column + 1]:
+        # YAML has more line ends than the line feed, and may stop behind the last line.
+        around = "".join(text.splitlines()[line - 1 : line])
+        if mark and "\t" in around[: mark.column + 1]:
             message += " (YAML indents with spaces, never with tabs)"
         document.problems.append(Problem(name, line, "", message))
     except yaml.YAMLError as error:  # a character that YAML does not allow
@@ -167,8 +167,6 @@ def read(file: pathlib.Path, name: str) -> Document:
     except _TooMuch as error:
         document.data = None
         document.problems = [Problem(name, 1, "", str(error))]
-    finally:
-        loader.dispose()
     return document
 
 

@@ -525,6 +525,7 @@ def test_an_alias_is_wrong_in_one_place_only(workshop: Workshop) -> None:
         (b"about: x\ncommands:\n\t- a: b\n", ":3: is no valid YAML"),
         (b"about: [\n", ":2: is no valid YAML"),
         (b"about: 'open\n", ":2: is no valid YAML"),
+        (b"about: x\ra:\r\t- b\r", ":3: is no valid YAML"),
         (b"about: \x00\n", ":1: is no valid YAML"),
         (b"about: x\n---\nabout: y\n", ":2: is no valid YAML"),
         (b"about: *nobody\n", ":1: is no valid YAML"),

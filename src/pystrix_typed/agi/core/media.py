@@ -60,10 +60,10 @@ class StreamFile(Action[PlaybackResult]):
         escape_digits: Keys that end the sound. Keys are 0-9, A-D, `*` and `#`, as a text or one by
             one. Empty: no key ends it. Default: empty.
         sample_offset: Where to begin, in samples from the start of the file: at the usual 8 kHz a
-            second is 8000. A `PlaybackResult.end_position` of the same file goes here as it is. In
-            samples. From 0 to 2147483647. Default: 0. Beyond the end of the file nothing is heard
-            and the reply is that of a sound played to its end. Asterisk plays the whole file for a
-            negative position, so one is refused here.
+            second is 8000. A `PlaybackResult.end_position` of the same file goes here as it is.
+            From 0 to 2147483647. Default: 0. Beyond the end of the file nothing is heard and the
+            reply is that of a sound played to its end. Asterisk plays the whole file for a negative
+            position, so one is refused here.
 
     Returns:
         PlaybackResult: How far a sound got, and the key that ended it.
@@ -373,9 +373,9 @@ class RecordFile(Action[RecordResult]):
         timeout: Longest recording. Negative: without a limit; 0: stop at once. In milliseconds, or
             a `timedelta`. Default: -1.
         sample_offset: 0 replaces an existing file. Otherwise the file is kept up to this sample,
-            cut there, and continued. In samples. From 0 to 2147483647. Default: 0. Always sent:
-            Asterisk tells the offset from the beep by being a number in the fifth place, and would
-            take an empty word there for a request to beep.
+            cut there, and continued. From 0 to 2147483647. Default: 0. Always sent: Asterisk tells
+            the offset from the beep by being a number in the fifth place, and would take an empty
+            word there for a request to beep.
         beep: Play a beep before the recording starts. Default: True. Any word would do, even an
             empty one. So leaving the word out is the only way to say "no beep".
         silence: End the recording after this many whole seconds of silence; None records through

@@ -471,8 +471,8 @@ class SpeechRecognize(Action[SpeechRecognizeResult]):
             looks at a clock of whole seconds, so the wait may be up to a second shorter or longer.
             The time is not stopped when the caller begins to speak.
         offset: Where to begin the prompt, in samples from its start; at the usual 8 kHz a second is
-            8000. In samples. From 0 to 2147483647. Default: 0. Asterisk takes it only when nothing
-            follows it on the line.
+            8000. From 0 to 2147483647. Default: 0. Asterisk takes it only when nothing follows it
+            on the line.
 
     Returns:
         SpeechRecognizeResult: What the caller said or pressed.
