@@ -16,7 +16,7 @@ import pystrix_typed
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["CHECKERS", "Finding", "expected", "mypy", "pyright"]
+__all__ = ["CHECKERS", "INSTALLED", "PACKAGES", "Finding", "expected", "mypy", "pyright"]
 
 PACKAGES = Path(pystrix_typed.__file__).resolve().parents[1]
 INSTALLED = PACKAGES.name == "site-packages"
