@@ -90,6 +90,8 @@ _NUDGE = 0.1
 #: A fence's answer is shorter than this.
 _ANSWER = 80
 _LINE_FEED = 10
+#: Variables that strangers choose, and that Asterisk never sends last.
+_STRANGERS = ("agi_callerid", "agi_calleridname", "agi_dnid", "agi_rdnis")
 
 
 class Protocol:
@@ -205,8 +207,9 @@ class Protocol:
         variables = _environment(bytes(buffer[: max(end, 0)]))
         del buffer[: end + 2]
         self._max_line = line_limit(variables.get("agi_version", ""))
-        # A caller's name can hold an empty line: then the rest of the variables is yet to come.
-        self._unsure = "agi_version" in variables and "agi_accountcode" not in variables
+        # What strangers name can hold an empty line: then the rest of the variables is yet to come.
+        last = next(reversed(variables), "")
+        self._unsure = "agi_version" in variables and last in _STRANGERS
         self._tidy()
         return variables
 

@@ -50,6 +50,9 @@ class Session:
     calls.
     """
 
+    #: Whether something may have arrived between commands: a notice, or the answer to a stray.
+    _listens = True
+
     def __init__(
         self,
         protocol: Protocol,
@@ -97,7 +100,8 @@ class Session:
                 action=action,
             )
         try:
-            self._listen()
+            if self._listens:
+                self._listen()
             return self._drive(self._protocol.execute(action, deadline))
         finally:
             self._turn.give()
@@ -165,9 +169,13 @@ class Session:
     def _listen(self) -> None:
         """Take what has arrived since the last command: a notice, the end, or a stray."""
         if not self._protocol.closed:
-            data = self._read(0)
+            data = self._arrived()
             if data is not None:
                 self._protocol.received(data)
+
+    def _arrived(self) -> bytes | None:
+        """Give what has arrived already, without waiting."""
+        return self._read(0)
 
     def _drive(self, steps: Exchange[R]) -> R:
         """Run one exchange."""
@@ -327,6 +335,8 @@ class AGI(Session):
         self._output = private(stdout)
         if redirect_stdout:
             shield(stdin, stdout)
+            # Nothing but our commands reaches Asterisk, and a hangup comes as a signal.
+            self._listens = False
         if greet(self._input):
             handshake_timeout = None
         protocol = Protocol(resync_timeout=resync_timeout, verify_values=verify_values)
@@ -402,6 +412,10 @@ class FastAGI(Session):
     ) -> None:
         connection.setblocking(True)
         self._connection = connection
+        import socket
+
+        # Not on Windows, where asking first takes one more system call.
+        self._at_once = getattr(socket, "MSG_DONTWAIT", 0)
         protocol = Protocol(resync_timeout=resync_timeout, verify_values=verify_values)
         super().__init__(protocol, timeout, handshake_timeout, debug)
 
@@ -420,6 +434,16 @@ class FastAGI(Session):
 
     def _receive(self) -> bytes:
         return self._connection.recv(_CHUNK)
+
+    def _arrived(self) -> bytes | None:
+        if not self._at_once or self._debug:
+            return super()._arrived()
+        try:
+            return self._connection.recv(_CHUNK, self._at_once)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
 
     def _fileno(self) -> int:
         return self._connection.fileno()
