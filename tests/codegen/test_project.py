@@ -11,6 +11,8 @@ from pydantic import BaseModel
 
 from codegen import model
 from codegen.__main__ import main
+from codegen.kinds import FIELDS, PARAMETERS
+from codegen.packages import ENVIRONMENT_VALUES
 
 from .workshop import ROOT
 
@@ -38,6 +40,12 @@ def test_readme_explains_every_key() -> None:
         f"{kind}.{key}" for kind, key in keys() if f"`{key}" not in text and f"{key}:" not in text
     ]
     assert missing == []
+
+
+def test_readme_explains_every_type() -> None:
+    text = (ROOT / "spec" / "README.md").read_text(encoding="utf-8")
+    kinds = {*PARAMETERS, *FIELDS, *ENVIRONMENT_VALUES}
+    assert [kind for kind in sorted(kinds) if f"`{kind}`" not in text] == []
 
 
 def test_schema_describes_every_key() -> None:
