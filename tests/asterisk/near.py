@@ -34,6 +34,7 @@ class Transport(Enum):
 SCRIPT = """\
 #!/usr/bin/env python3
 from __future__ import annotations
+import os
 import traceback
 from pystrix_typed import agi
 from pystrix_typed.agi import core
@@ -44,8 +45,9 @@ with agi.AGI() as session:
         report = repr({name}(session))
     except BaseException:
         report = "!" + traceback.format_exc()
-with open({report!r}, "w", encoding="utf-8", errors="surrogateescape") as file:
+with open({report!r} + ".new", "w", encoding="utf-8", errors="surrogateescape") as file:
     file.write(report)
+os.rename({report!r} + ".new", {report!r})
 """
 
 
@@ -102,6 +104,8 @@ class Near:
         path = self.exchange.script(text, name)
 
         def read() -> str:
+            # With AGIEXITONHANGUP Asterisk does not wait for the script to end.
+            self.exchange.wait_until(report.exists, 10, f"the report of {name}")
             return report.read_text(encoding="utf-8", errors="surrogateescape")
 
         return path, read
