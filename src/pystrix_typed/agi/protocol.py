@@ -15,7 +15,8 @@ The calling contract of a driver:
 
 - one exchange at a time;
 - before it starts an exchange and whenever it goes on with one, it sets `Protocol.now`;
-- after it has written a step's bytes whole, it sets `Protocol.sending` to False;
+- once a step's bytes are written whole, or known not to be written at all, it sets
+  `Protocol.sending` to False;
 - when an exchange ends in any exception, its own `KeyboardInterrupt` or cancellation included, it
   calls `Protocol.abandon` and writes what that gives, then raises on;
 - what arrives between exchanges goes to `Protocol.received`.

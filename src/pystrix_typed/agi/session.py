@@ -18,7 +18,7 @@ from pystrix_typed.agi.turn import Turn
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import timedelta
     from types import EllipsisType, TracebackType
     from typing import Self, TypeVar
@@ -64,6 +64,7 @@ class Session:
         self._timeout = in_seconds(timeout)
         self._turn = Turn()
         self._debug = debug
+        self._progress: list[int] = []
         self._closed = False
         self._environment: Environment | None = None
         try:
@@ -186,7 +187,6 @@ class Session:
             while True:
                 if data:
                     self._write(data)
-                    protocol.sending = False
                 came = self._read(until)
                 protocol.now = monotonic()
                 data, until = steps.send(came)
@@ -197,18 +197,25 @@ class Session:
             fence = protocol.abandon(monotonic())
             if fence:
                 self._write(fence)
-                protocol.sending = False
             raise
 
     def _write(self, data: bytes) -> None:
         """Write all of it; a connection that is gone is found out by the read that follows."""
         if self._debug:
             _show(">>", data)
+        progress = self._progress
+        progress.clear()
+        gone = False
         try:
-            while data:
-                data = data[self._send(data) :]
+            while (sent := sum(progress)) < len(data):
+                # Writing and counting are one call into C: no interrupt comes in between, so that
+                # it is known afterwards whether the line went out.
+                progress.extend(self._send(data[sent:]))
         except OSError:
-            return
+            gone = True
+        finally:
+            if gone or sum(progress) in (0, len(data)):
+                self._protocol.sending = False
 
     def _read(self, until: float | None) -> bytes | None:
         """Give what comes, ``b""`` at the end of the stream, None when the moment passed."""
@@ -223,7 +230,8 @@ class Session:
             _show("<<", data)
         return data
 
-    def _send(self, data: bytes) -> int:
+    def _send(self, data: bytes) -> Iterable[int]:
+        """Give what writes, when it is asked for its one item: the number of bytes written."""
         raise NotImplementedError  # abstract
 
     def _receive(self) -> bytes:
@@ -371,8 +379,8 @@ class AGI(Session):
         self._turn = Turn()
         self.close()
 
-    def _send(self, data: bytes) -> int:
-        return os.write(self._output, data)
+    def _send(self, data: bytes) -> Iterable[int]:
+        return map(os.write, (self._output,), (data,))
 
     def _receive(self) -> bytes:
         return os.read(self._input, _CHUNK)
@@ -429,8 +437,8 @@ class FastAGI(Session):
                 self._connection.shutdown(socket.SHUT_RDWR)
         self._connection.close()
 
-    def _send(self, data: bytes) -> int:
-        return self._connection.send(data)
+    def _send(self, data: bytes) -> Iterable[int]:
+        return map(self._connection.send, (data,))
 
     def _receive(self) -> bytes:
         return self._connection.recv(_CHUNK)
