@@ -27,7 +27,20 @@ if TYPE_CHECKING:
 
     from pystrix_typed.agi.protocol import Protocol
 
-__all__ = ["ENVIRONMENT", "Abandoned", "Asterisk", "Doing", "Hung", "Wire", "scripted", "serve"]
+__all__ = [
+    "ENVIRONMENT",
+    "Abandoned",
+    "Asterisk",
+    "Doing",
+    "Hung",
+    "Served",
+    "Wire",
+    "asked",
+    "bytewise",
+    "scripted",
+    "serve",
+    "whole",
+]
 
 R = TypeVar("R")
 
@@ -226,6 +239,26 @@ def scripted(*answers: bytes, status: bytes = b"200 result=6\n") -> Callable[[by
     return answer
 
 
+def asked(line: bytes) -> Doing:
+    """Answer each command with its own number, after a time that is the number in milliseconds."""
+    command, _, rest = line.partition(b" ")
+    digits = bytes(byte for byte in rest if chr(byte).isdigit()) or b"0"
+    lasts = int(digits) / 1000
+    if command == b"NOOP":
+        return Doing(b"200 result=0 (%b)\n" % digits)
+    if command == b"GET":
+        return Doing(b"200 result=1 (%b)\n200 result=1 (x\n%b)\n" % (digits, digits), lasts)
+    if command == b"STREAM":
+        return Doing(b"200 result=%b endpos=1\n" % digits, lasts, b"")
+    if command == b"WAIT":
+        return Doing(b"200 result=%b\n" % digits, lasts, b"200 result=1\n")
+    if command == b"EXEC":
+        return Doing(
+            b"200 result=1\n" + b"520 Invalid command syntax.  Proper usage not available.\n", lasts
+        )
+    return Doing(b"200 result=%b\n" % digits, lasts)
+
+
 class Hung(AssertionError):
     """Nothing will ever happen again."""
 
@@ -237,6 +270,11 @@ class Abandoned(BaseException):
 def whole(data: bytes) -> Iterable[bytes]:
     """Let bytes arrive as they were written."""
     return [data] if data else []
+
+
+def bytewise(data: bytes) -> Iterable[bytes]:
+    """Let every byte arrive alone."""
+    return [data[at : at + 1] for at in range(len(data))]
 
 
 class Wire:
@@ -327,6 +365,17 @@ class Wire:
                 return None
 
 
+class Served:
+    """A peer at work in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.idle = threading.Event()
+
+    def settle(self) -> None:
+        """Wait until the peer has written all that it has to say."""
+        assert self.idle.wait(20), "the peer does not come to rest"
+
+
 @contextmanager
 def serve(
     asterisk: Asterisk,
@@ -334,16 +383,17 @@ def serve(
     writer: int,
     greeting: bytes = ENVIRONMENT,
     cut: Callable[[bytes], Iterable[bytes]] = whole,
-) -> Generator[None, None, None]:
+) -> Generator[Served, None, None]:
     """Play the peer on descriptors, which it closes, in a thread of its own.
 
     Args:
         asterisk: The peer.
         reader: Where the client's commands come from.
         writer: Where to write, which may be the same.
-        greeting: What to send first.
+        greeting: What to send first; it lies there when this begins.
         cut: Cuts what is written.
     """
+    served = Served()
     stop, stopped = os.pipe()
 
     def write(data: bytes) -> None:
@@ -352,35 +402,39 @@ def serve(
 
     def play() -> None:
         try:
-            write(greeting)
             while True:
                 now = time.monotonic()
                 write(asterisk.run(now))
                 if asterisk.gone:
                     return
                 wait = asterisk.next_moment(now) - now
+                if wait:
+                    served.idle.set()
                 ready, _, _ = select.select(
                     [reader, stop], [], [], None if wait == math.inf else wait
                 )
-                if stop in ready:
-                    return
+                served.idle.clear()
                 if reader in ready:
                     data = os.read(reader, 65536)
                     if not data:
                         return
                     for line in data.splitlines(keepends=True):
                         asterisk.write(line, time.monotonic())
+                elif ready:
+                    return
         except OSError:
             return  # the client has left
         finally:
             os.close(writer)
             if reader != writer:
                 os.close(reader)
+            served.idle.set()
 
+    os.write(writer, greeting)
     thread = threading.Thread(target=play, daemon=True)
     thread.start()
     try:
-        yield
+        yield served
     finally:
         os.close(stopped)
         thread.join(20)

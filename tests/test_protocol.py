@@ -38,7 +38,18 @@ from .cases import (
     WaitDigit,
     parameters,
 )
-from .peer import ENVIRONMENT, Abandoned, Asterisk, Doing, Hung, Wire, scripted
+from .peer import (
+    ENVIRONMENT,
+    Abandoned,
+    Asterisk,
+    Doing,
+    Hung,
+    Wire,
+    asked,
+    bytewise,
+    scripted,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -73,11 +84,6 @@ def execute(
 
 
 # ---- the table ----
-
-
-def bytewise(data: bytes) -> Iterable[bytes]:
-    """Let every byte arrive alone."""
-    return [data[at : at + 1] for at in range(len(data))]
 
 
 def cut_at(position: int) -> Callable[[bytes], Iterable[bytes]]:
@@ -218,10 +224,6 @@ def start(greeting: bytes, cut: Callable[[bytes], Iterable[bytes]] = bytewise) -
     return Wire(protocol, asterisk, cut, greeting).drive(protocol.start(None))
 
 
-def whole(data: bytes) -> Iterable[bytes]:
-    return [data]
-
-
 @pytest.mark.parametrize("cut", [whole, bytewise])
 @pytest.mark.parametrize(
     ("greeting", "expected"),
@@ -291,24 +293,6 @@ def test_name_that_forges_the_end_of_the_variables(
 
 
 # ---- abandoned commands ----
-
-
-def asked(line: bytes) -> Doing:
-    """Answer each command with its own number, after a time that is the number in milliseconds."""
-    command, _, rest = line.partition(b" ")
-    digits = bytes(byte for byte in rest if chr(byte).isdigit()) or b"0"
-    lasts = int(digits) / 1000
-    if command == b"NOOP":
-        return Doing(b"200 result=0 (%b)\n" % digits)
-    if command == b"GET":
-        return Doing(b"200 result=1 (%b)\n200 result=1 (x\n%b)\n" % (digits, digits), lasts)
-    if command == b"STREAM":
-        return Doing(b"200 result=%b endpos=1\n" % digits, lasts, b"")
-    if command == b"WAIT":
-        return Doing(b"200 result=%b\n" % digits, lasts, b"200 result=1\n")
-    if command == b"EXEC":
-        return Doing(b"200 result=1\n" + LAST[1].replace(b"200 ", b"520 "), lasts)
-    return Doing(b"200 result=%b\n" % digits, lasts)
 
 
 def answered(wire: Wire, number: int = 4711) -> None:
