@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from pydantic import BaseModel
 
 from codegen import model
@@ -18,6 +16,8 @@ from .workshop import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pytest
 
 MODELS = [kind for name in model.__all__ if issubclass(kind := getattr(model, name), BaseModel)]
 
@@ -36,10 +36,7 @@ def test_generated_files_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_readme_explains_every_key() -> None:
     text = (ROOT / "spec" / "README.md").read_text(encoding="utf-8")
-    missing = [
-        f"{kind}.{key}" for kind, key in keys() if f"`{key}" not in text and f"{key}:" not in text
-    ]
-    assert missing == []
+    assert [f"{kind}.{key}" for kind, key in keys() if f"`{key}`" not in text] == []
 
 
 def test_readme_explains_every_type() -> None:
@@ -64,14 +61,6 @@ def test_every_file_names_the_schema() -> None:
         first, _, _ = file.read_text(encoding="utf-8").partition("\n")
         schema = "../schema.json" if file.parent.name == "commands" else "schema.json"
         assert first == f"# yaml-language-server: $schema={schema}", file
-
-
-@pytest.mark.parametrize("folder", ["codegen", "src/pystrix_typed/agi"])
-def test_files_written_by_hand_stay_short(folder: str) -> None:
-    for file in Path(ROOT, folder).glob("*.py"):
-        if file.name != "model.py":  # one table
-            lines = file.read_text(encoding="utf-8").count("\n")
-            assert lines < 700, file
 
 
 def test_templates_hold_loops_and_names_only() -> None:
