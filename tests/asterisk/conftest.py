@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 REQUIRE_VARIABLE = "PYSTRIX_TYPED_REQUIRE_ASTERISK"
+
+
+class WorkerNode(Protocol):
+    """What pytest-xdist tells about a worker that has ended."""
+
+    config: pytest.Config
+
 
 _used = pytest.StashKey[dict[Release, str]]()
 _offsets = pytest.StashKey[dict[Exchange, int]]()
@@ -40,6 +47,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.asterisk)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what a worker of pytest-xdist used to the process that reports."""
+    output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        used = session.config.stash[_used]
+        output["asterisk"] = [(release.major, account) for release, account in used.items()]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerNode) -> None:
+    """Take over what a worker used."""
+    output: dict[str, list[tuple[int, str]]] = getattr(node, "workeroutput", {})  # not if it died
+    by_major = {release.major: release for release in RELEASES}
+    for major, account in output.get("asterisk", []):
+        node.config.stash[_used][by_major[major]] = account
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
