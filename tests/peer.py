@@ -368,8 +368,13 @@ class Wire:
 class Served:
     """A peer at work in a thread of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, waker: int) -> None:
         self.idle = threading.Event()
+        self._waker = waker
+
+    def wake(self) -> None:
+        """Have the peer look at what a test has told it."""
+        os.write(self._waker, b"!")
 
     def settle(self) -> None:
         """Wait until the peer has written all that it has to say."""
@@ -393,8 +398,8 @@ def serve(
         greeting: What to send first; it lies there when this begins.
         cut: Cuts what is written.
     """
-    served = Served()
-    stop, stopped = os.pipe()
+    woken, waker = os.pipe()
+    served = Served(waker)
 
     def write(data: bytes) -> None:
         for piece in cut(data):
@@ -411,7 +416,7 @@ def serve(
                 if wait:
                     served.idle.set()
                 ready, _, _ = select.select(
-                    [reader, stop], [], [], None if wait == math.inf else wait
+                    [reader, woken], [], [], None if wait == math.inf else wait
                 )
                 served.idle.clear()
                 if reader in ready:
@@ -420,7 +425,7 @@ def serve(
                         return
                     for line in data.splitlines(keepends=True):
                         asterisk.write(line, time.monotonic())
-                elif ready:
+                elif ready and not os.read(woken, 1):
                     return
         except OSError:
             return  # the client has left
@@ -436,7 +441,7 @@ def serve(
     try:
         yield served
     finally:
-        os.close(stopped)
+        os.close(waker)
         thread.join(20)
-        os.close(stop)
+        os.close(woken)
         assert not thread.is_alive(), "the peer does not end"
