@@ -29,11 +29,6 @@ next command's. A *fence* settles it: ``GET FULL VARIABLE "<nonce>"`` is legal o
 answer is unmistakable, and whatever comes before that answer is older. Sending it also interrupts
 the commands that a new command interrupts, so abandoning a playback stops it.
 
-Asterisk polls the descriptor but reads through stdio: a fence that it reads in one gulp with the
-command before it is only seen once more bytes arrive. So a fence that is not answered soon is
-followed by others, the nudges, and no command is sent before the last of them is answered: read in
-one gulp with a nudge, it would wait forever.
-
 **Values.** Asterisk never escapes a variable's content, so a value can hold line feeds and look
 like a reply. It is written in one go: whatever else lies in the buffer when a value seems complete
 belongs to it, and then a fence settles where it ends. One that is longer than a network segment
@@ -44,8 +39,6 @@ from __future__ import annotations
 
 # The spec's facts on an action are for this module: private to users, not to the package.
 # pyright: reportPrivateUsage=false
-from os import urandom
-
 from pystrix_typed.agi.exceptions import (
     AGIClosedError,
     AGIDeadChannelError,
@@ -61,11 +54,12 @@ from pystrix_typed.agi.exceptions import (
     AGIUnknownError,
     AGIUsageError,
 )
-from pystrix_typed.agi.wire import LINE_LIMIT_BEFORE_8K, line_limit, parse, reply_code
+from pystrix_typed.agi.stream import NUDGE, Stream, without_notices
+from pystrix_typed.agi.wire import LINE_LIMIT_BEFORE_8K, line_limit, parse, variables_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
     from typing import TypeAlias, TypeVar
 
     from pystrix_typed.agi.record import Action, AnyAction
@@ -79,23 +73,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Protocol"]
 
-_HANGUP = b"HANGUP"
 _VALUE = b"200 result=1 ("
-_USAGE_END = b"520 End of proper usage.\n"
 #: A reply shorter than this arrives in one piece over any network that carries IPv6 (1280 bytes
 #: with headers), because Asterisk writes it in one go.
 _ONE_SEGMENT = 1200
-#: Seconds after which a fence that is not answered gets its first nudge; each next waits twice as
-#: long.
-_NUDGE = 0.1
-#: A fence's answer is shorter than this.
-_ANSWER = 80
-_LINE_FEED = 10
 #: Variables that strangers choose, and that Asterisk never sends last.
 _STRANGERS = ("agi_callerid", "agi_calleridname", "agi_dnid", "agi_rdnis")
 
 
-class Protocol:
+class Protocol(Stream):
     """The state of one session.
 
     Args:
@@ -109,36 +95,19 @@ class Protocol:
         max_reply: Bytes that one reply may take.
 
     Attributes:
-        hangup: How the call ended, as the exception's class; None while it lasts.
-        now: The present moment on the driver's clock.
-        on_hangup: What to call when the call is found to be over, each once. An exception that one
-            of them raises goes to whoever called the protocol, and leaves the state sound.
         sending: Bytes were handed to the driver and are not known to be written whole.
     """
 
     __slots__ = (
         "_broken",
-        "_buffer",
         "_ended",
-        "_fences",
         "_in_flight",
-        "_mark",
         "_max_environment",
         "_max_line",
         "_max_reply",
-        "_noise",
-        "_nudge_at",
-        "_nudge_pause",
-        "_resync_since",
         "_resync_timeout",
-        "_seen",
-        "_sent_fences",
         "_unsure",
-        "_value_before",
         "_verify_values",
-        "hangup",
-        "now",
-        "on_hangup",
         "sending",
     )
 
@@ -150,32 +119,17 @@ class Protocol:
         max_environment: int = 65_536,
         max_reply: int = 1_048_576,
     ) -> None:
+        super().__init__()
         self._resync_timeout = resync_timeout
         self._verify_values = verify_values
         self._max_environment = max_environment
         self._max_reply = max_reply
         self._max_line = LINE_LIMIT_BEFORE_8K
-        self._buffer = bytearray()
         self._ended = False
         self._broken = ""
         self._in_flight: AnyAction | None = None
-        # The answers to fences that are still to come, oldest first. While there is one, no command
-        # is sent.
-        self._fences: list[bytes] = []
-        self._sent_fences = 0
-        self._mark = b""
-        # How much of the buffer is known to hold no answer to a fence.
-        self._seen = 0
-        self._nudge_at = 0.0
-        self._nudge_pause = _NUDGE
-        self._resync_since: float | None = None
-        self._value_before = False
         # Something may be on its way that no command asked for.
         self._unsure = False
-        self._noise = 0
-        self.hangup: type[AGIHangup] | None = None
-        self.now = 0.0
-        self.on_hangup: list[Callable[[], object]] = []
         self.sending = False
 
     # ---- what the driver calls ----
@@ -205,7 +159,7 @@ class Protocol:
                 )
         if buffer.startswith(b"\n"):
             end = -1
-        variables = _environment(bytes(buffer[: max(end, 0)]))
+        variables = variables_of(bytes(buffer[: max(end, 0)]))
         del buffer[: end + 2]
         self._max_line = line_limit(variables.get("agi_version", ""))
         # What strangers name can hold an empty line: then the rest of the variables is yet to come.
@@ -294,17 +248,6 @@ class Protocol:
             if len(self._buffer) > self._max_reply:
                 self._break(AGIProtocolError, None, "the peer talks unasked, and too much")
 
-    def note_hangup(self, kind: type[AGIHangup] = AGISIGHUPHangup) -> None:
-        """Take notice that the call is over; the first notice is the one that counts."""
-        if self.hangup is None:
-            self.hangup = kind
-        while True:
-            try:
-                callback = self.on_hangup.pop(0)
-            except IndexError:
-                return  # a signal handler or another thread may take the last one
-            callback()
-
     def close(self, why: str = "the session was closed") -> None:
         """Refuse every further command."""
         if not self._broken:
@@ -390,7 +333,7 @@ class Protocol:
     def _drop_second_answer(self, action: AnyAction, deadline: float | None) -> Exchange[None]:
         """Drop the 520 that follows when an application returned 1 (res_agi.c, handle_exec)."""
         if self._reply_begins():
-            size = self._usage_size(0)
+            size = self._reply_size(0)
             if size > 0 and self._buffer.startswith(b"520"):
                 del self._buffer[:size]
                 self._tidy()
@@ -422,11 +365,11 @@ class Protocol:
             yield from self._line(action, deadline)
         if action._multiline and buffer.startswith(_VALUE):
             return (yield from self._value(action, deadline))
-        size = self._usage_size(0)
+        size = self._reply_size(0)
         while size < 0:
             seen = len(buffer)
             yield from self._line(action, deadline)
-            size = self._usage_size(seen)
+            size = self._reply_size(seen)
         raw = bytes(buffer[: size - 1])
         del buffer[:size]
         if buffer:
@@ -452,31 +395,6 @@ class Protocol:
                 return
             data = b""
 
-    def _reply_begins(self) -> bool:
-        """Drop what is no reply to the command under way; tell whether one is there."""
-        buffer = self._buffer
-        while True:
-            end = buffer.find(b"\n")
-            if end < 0:
-                return False
-            line = bytes(buffer[:end])
-            code = reply_code(line)
-            if code and code != 100:
-                return True
-            # Provisional, a notice, or no reply at all: never taken for one.
-            self._noise += end + 1
-            del buffer[: end + 1]
-            if line == _HANGUP:
-                self.note_hangup()
-
-    def _usage_size(self, seen: int) -> int:
-        """Give the size of the reply that begins the buffer, or -1 while a block has no end."""
-        buffer = self._buffer
-        if not buffer.startswith(b"520-"):
-            return buffer.find(b"\n") + 1
-        end = buffer.find(_USAGE_END, max(seen - len(_USAGE_END), 0))
-        return end if end < 0 else end + len(_USAGE_END)
-
     def _value(self, action: AnyAction, deadline: float | None) -> Exchange[Reply]:
         """Take a value's reply, whose end only a fence can prove."""
         buffer = self._buffer
@@ -485,77 +403,21 @@ class Protocol:
             size = len(buffer)
             yield from self._line(action, deadline)
             seems = buffer.find(b")\n", size - 1)
-        end = _without_hangups(buffer)
+        end = without_notices(buffer)
         if seems + 2 == end < _ONE_SEGMENT and not self._verify_values:
             raw = bytes(buffer[: seems + 1])
             del buffer[:end]
         else:
             fence = self._first_fence(value=True)
             region = yield from self._fence(action, deadline, fence)
-            end = _without_hangups(region)
+            end = without_notices(region)
             if end < len(region):
                 self.note_hangup()
             raw = bytes(region[: region.rfind(b")\n", 0, end) + 1])
         self._tidy()
         return parse(raw, multiline=True)
 
-    def _tidy(self) -> None:
-        """Take the notices off the buffer; anything that stays is a stray."""
-        while self._buffer.startswith(b"HANGUP\n"):
-            del self._buffer[: len(b"HANGUP\n")]
-            self.note_hangup()
-
     # ---- fences ----
-
-    def _first_fence(self, value: bool) -> bytes:
-        """Give the command line of a fence where none is out.
-
-        Args:
-            value: A value may lie before it.
-        """
-        self._value_before = value
-        self._resync_since = None
-        self._seen = 0
-        self._nudge_pause = _NUDGE
-        return self._next_fence()
-
-    def _next_fence(self) -> bytes:
-        """Give the command line of a fence, and expect its answer."""
-        if not self._mark:
-            self._mark = b"200 result=1 (fence-%b-" % urandom(8).hex().encode()
-        self._nudge_at = self.now + self._nudge_pause
-        self._nudge_pause *= 2
-        answer = b"%b%d)" % (self._mark, self._sent_fences)
-        self._sent_fences += 1
-        self._fences.append(answer)
-        return b'GET FULL VARIABLE "%b"\n' % answer[len(b"200 result=1 (") : -1]
-
-    def _take_answers(self) -> bytearray | None:
-        """Take the fences' answers off the buffer; give what came before the first, if one came."""
-        buffer, fences, mark = self._buffer, self._fences, self._mark
-        first: bytearray | None = None
-        while fences:
-            at = buffer.find(mark, self._seen)
-            if at < 0:
-                self._seen = max(self._seen, len(buffer) - len(mark))
-                break
-            end = buffer.find(b"\n", at, at + _ANSWER)
-            if end < 0 and len(buffer) < at + _ANSWER:
-                self._seen = at
-                break
-            answer = bytes(buffer[at:end])
-            if answer not in fences or (at and buffer[at - 1] != _LINE_FEED):
-                self._seen = at + 1
-                continue
-            region = buffer[:at]
-            # They are answered in the order in which they were sent.
-            del buffer[: end + 1], fences[: fences.index(answer) + 1]
-            self._seen = 0
-            if first is None:
-                first = region
-            else:
-                self._drop(region)
-        return first
 
     def _fence(
         self, action: AnyAction, deadline: float | None, data: bytes, why: str = ""
@@ -582,7 +444,7 @@ class Protocol:
                 if self._fences:
                     # Asterisk may have read the other ones together with this one, so that only
                     # new bytes bring it to see them.
-                    self._nudge_pause = _NUDGE
+                    self._nudge_pause = NUDGE
                     data = self._next_fence()
             if first is not None and not self._fences:
                 return first
@@ -626,17 +488,6 @@ class Protocol:
         self._in_flight = None
         self._tidy()
 
-    def _drop(self, region: bytearray) -> None:
-        """Forget a region, but for the notices in it."""
-        if self._value_before:
-            # A value may hold a line that looks like a notice; one before or behind it cannot be
-            # its own.
-            hung_up = region.startswith(b"HANGUP\n") or _without_hangups(region) < len(region)
-        else:
-            hung_up = _has_notice(region)
-        if hung_up:
-            self.note_hangup()
-
     # ---- ends ----
 
     def _end(self) -> None:
@@ -666,38 +517,3 @@ class Protocol:
         self._in_flight = None
         self._buffer.clear()
         return kind(message, action=action)
-
-
-def _without_hangups(region: bytearray) -> int:
-    """Give the length of a region without the notices at its end."""
-    end = len(region)
-    while region.endswith(b"\nHANGUP\n", 0, end):
-        end -= len(b"HANGUP\n")
-    return end
-
-
-def _has_notice(region: bytearray) -> bool:
-    """Tell whether there is a notice between the replies of a region that holds no value."""
-    usage = region.find(b"520-")
-    if usage >= 0:  # its text may hold such a line
-        end = region.rfind(_USAGE_END, usage)
-        region = region[:usage] + (region[end:] if end >= 0 else b"")
-    return region.startswith(b"HANGUP\n") or b"\nHANGUP\n" in region
-
-
-def _environment(block: bytes) -> dict[str, str]:
-    """Read the variables.
-
-    A line that names none goes on with the value before it: Asterisk writes a caller's name as it
-    is, line feeds included.
-    """
-    variables: dict[str, str] = {}
-    last = ""
-    for line in block.decode("utf-8", "surrogateescape").split("\n"):
-        name, colon, value = line.partition(":")
-        if colon and name.startswith("agi_") and " " not in name:
-            last = name
-            variables[last] = value.removeprefix(" ")
-        elif last:
-            variables[last] += "\n" + line
-    return variables

@@ -35,6 +35,7 @@ __all__ = [
     "reply_code",
     "speech_results",
     "text",
+    "variables_of",
     "version",
 ]
 
@@ -269,3 +270,21 @@ def speech_results(reply: Reply) -> tuple[tuple[int, str, str], ...]:
         heard = words[quote + len(f' text{index}="') : end]
         grammar = words[end + len(f'" grammar{index}=') : at].strip(" ")
         found.append((int(score) if score.isdecimal() else 0, heard, grammar))
+
+
+def variables_of(block: bytes) -> dict[str, str]:
+    """Read the variables.
+
+    A line that names none goes on with the value before it: Asterisk writes a caller's name as it
+    is, line feeds included.
+    """
+    variables: dict[str, str] = {}
+    last = ""
+    for line in block.decode("utf-8", "surrogateescape").split("\n"):
+        name, colon, value = line.partition(":")
+        if colon and name.startswith("agi_") and " " not in name:
+            last = name
+            variables[last] = value.removeprefix(" ")
+        elif last:
+            variables[last] += "\n" + line
+    return variables
