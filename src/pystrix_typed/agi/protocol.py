@@ -85,9 +85,9 @@ class Protocol(Stream):
     """The state of one session.
 
     Args:
-        resync_timeout: Seconds that an abandoned command may take to end before the session gives
-            up. What a new command interrupts ends at once; a number being spoken, a recording or
-            an application runs to its own end first.
+        resync_timeout: Seconds to wait for an abandoned command's end before the session gives up;
+            they count while the next commands wait for it. What a new command interrupts ends at
+            once; a number being spoken, a recording or an application runs to its own end first.
         verify_values: Fence every value. Without it a value that fits in one network segment is
             taken to end where it seems to end, which only a peer that does not write it in one go
             can betray.
@@ -214,8 +214,11 @@ class Protocol(Stream):
         Calling it when nothing is under way does no harm.
 
         Args:
-            now: The present moment on the driver's clock: the fence's own deadline runs from here.
+            now: The present moment on the driver's clock.
         """
+        if self._fences:
+            self._waited += now - self.now
+            self.now = now
         action = self._in_flight
         line = b""
         if action is None or self._ended or self._broken:
@@ -430,9 +433,7 @@ class Protocol(Stream):
             data: The fence's command line, unless it was written before.
             why: Why the action's command is not sent yet, if it is not.
         """
-        if self._resync_since is None:
-            self._resync_since = self.now
-        limit = self._resync_since + self._resync_timeout
+        limit = self.now + self._resync_timeout - self._waited
         what = f"{action.command} was not sent: {why}; " if why else f"{action.command}: "
         first: bytearray | None = None
         while True:
@@ -457,7 +458,10 @@ class Protocol(Stream):
             until = min(limit, self._nudge_at)
             if deadline is not None:
                 until = min(until, deadline)
-            if (yield from self._more(data, until, action)):
+            since = self.now
+            came = yield from self._more(data, until, action)
+            self._waited += self.now - since
+            if came:
                 data = b""
             elif until == deadline:
                 raise AGITimeoutError(f"{what}no answer before the deadline", action=action)

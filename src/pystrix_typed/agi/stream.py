@@ -49,10 +49,10 @@ class Stream:
         "_noise",
         "_nudge_at",
         "_nudge_pause",
-        "_resync_since",
         "_seen",
         "_sent_fences",
         "_value_before",
+        "_waited",
         "hangup",
         "now",
         "on_hangup",
@@ -64,10 +64,10 @@ class Stream:
     _noise: int
     _nudge_at: float
     _nudge_pause: float
-    _resync_since: float | None
     _seen: int
     _sent_fences: int
     _value_before: bool
+    _waited: float
     hangup: type[AGIHangup] | None
     now: float
     on_hangup: list[Callable[[], object]]
@@ -86,8 +86,8 @@ class Stream:
         self._nudge_at = 0.0
         self._nudge_pause = NUDGE
         self._value_before = False
-        # When the wait for the fences that are out began.
-        self._resync_since = None
+        # How long the fences that are out have been waited for.
+        self._waited = 0.0
         self.hangup = None
         self.now = 0.0
         self.on_hangup = []
@@ -145,7 +145,7 @@ class Stream:
             value: A value may lie before it.
         """
         self._value_before = value
-        self._resync_since = None
+        self._waited = 0.0
         self._seen = 0
         self._nudge_pause = NUDGE
         return self._next_fence()
