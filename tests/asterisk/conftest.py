@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from . import matrices
 from .exchange import Exchange
 from .fastagi import Listener
 from .isolation import why_not_possible
@@ -67,7 +68,8 @@ def pytest_testnodedown(node: WorkerNode) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name the versions that were used, and those that were missing."""
+    """Show what was crossed with what; name the versions that were used, and those missing."""
+    matrices.write(terminalreporter)
     used = terminalreporter.config.stash[_used]
     if used:
         terminalreporter.section("Asterisk")
