@@ -18,7 +18,7 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = True
-nox.options.sessions = ["unchanged", "lint", "types", "tests", "asterisk"]
+nox.options.sessions = ["unchanged", "lint", "types", "tests", "fuzz", "asterisk"]
 
 # pip trusts the certificates that the machine trusts; have uv do so too.
 os.environ.setdefault("UV_SYSTEM_CERTS", "1")
@@ -106,6 +106,23 @@ def tests(session: nox.Session) -> None:
     arguments = [argument for argument in session.posargs if argument != REQUIRE]
     parallel = ["--numprocesses=auto", "--dist=loadgroup"]
     session.run("pytest", *parallel, "--ignore=tests/asterisk", *arguments)
+
+
+@nox.session(python=OLDEST)
+def fuzz(session: nox.Session) -> None:
+    """Fuzz the protocol for a minute, guided by coverage (``-- --seconds 3600`` for longer)."""
+    if sys.platform != "linux":
+        session.skip("atheris has wheels for Linux only")
+    install_wheel(session, "fuzz")
+    session.run("python", "tests/fuzz/fuzz_protocol.py", *session.posargs)
+
+
+@nox.session(python=OLDEST)
+def deep(session: nox.Session) -> None:
+    """Run the property tests with 20,000 examples each, which takes a while."""
+    install_wheel(session, "tests")
+    session.env["HYPOTHESIS_PROFILE"] = "deep"
+    session.run("pytest", "--numprocesses=auto", "tests/test_properties.py", *session.posargs)
 
 
 @nox.session(python=OLDEST)
