@@ -79,10 +79,13 @@ class FastAGIServer:
         self._handshake_timeout = handshake_timeout
         self._command_timeout = command_timeout
         self._verify_values = verify_values
-        self._lock = threading.Lock()
+        # A signal handler may shut the server down in the middle of anything.
+        self._lock = threading.RLock()
         self._handlers: list[tuple[re.Pattern[str], Handler]] = []
         self._default: Handler | None = None
         self._stopping = threading.Event()
+        #: The thread that serves; 0 while none does.
+        self._serving = 0
         self._idle = threading.Event()
         self._idle.set()
         family = socket.AF_INET6 if ":" in interface else socket.AF_INET
@@ -162,29 +165,54 @@ class FastAGIServer:
     # ---- serving ----
 
     def serve_forever(self) -> None:
-        """Accept calls until `shutdown`, each in a thread of its own."""
-        self._idle.clear()
+        """Accept calls until `shutdown`, each in a thread of its own.
+
+        Raises:
+            RuntimeError: Another thread serves already.
+        """
+        with self._lock:
+            if self._stopping.is_set():
+                return
+            if self._serving:
+                raise RuntimeError("the server is serving already")
+            self._serving = threading.get_ident()
+            self._idle.clear()
         try:
             while not self._stopping.is_set():
                 self._accept_within(None)
         finally:
+            self._serving = 0
             self._idle.set()
+            if self._stopping.is_set():
+                self._close()
 
     def handle_request(self) -> None:
-        """Accept one call and start its thread; return without one after `timeout` seconds."""
+        """Accept one call and start its thread; return without one after `timeout` seconds.
+
+        Raises:
+            RuntimeError: The server was shut down.
+        """
+        if self._stopping.is_set():
+            raise RuntimeError("the server was shut down")
         self._accept_within(self.timeout)
 
     def shutdown(self) -> None:
         """Stop accepting, wait for `serve_forever` to return, and close the listening socket.
 
-        Calls under way go on. A server that was shut down is not started again.
+        Calls under way go on. A server that was shut down is not started again. It may be called
+        from anywhere, a handler included; in a signal handler of the thread that serves it does
+        not wait.
         """
         self._stopping.set()
         with self._lock:
-            if self._waker.fileno() < 0:
-                return
-            self._waker.send(b".")
+            if self._waker.fileno() >= 0:
+                self._waker.send(b".")
+        if self._serving == threading.get_ident():
+            return  # it closes when it returns
         self._idle.wait()
+        self._close()
+
+    def _close(self) -> None:
         with self._lock:
             self._selector.close()
             for end in (self._listener, self._waker, self._woken):
