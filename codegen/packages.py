@@ -55,7 +55,7 @@ def pages(spec: Spec, scope: Scope, *, core: bool) -> list[Page]:
     how = "nox -s generate" if core else "pystrix-typed generate"
 
     def header(*files: str) -> str:
-        return f"{MARK}{', '.join(files)}. Do not edit; run: {how}"
+        return f"{MARK}{', '.join(files)}; do not edit, run: {how}"
 
     found = [_topic(topic, scope, header(topic.document.name)) for topic in spec.topics]
     homes = {

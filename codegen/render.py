@@ -115,7 +115,7 @@ def schema() -> bytes:
     names, definitions = models_json_schema(
         [(model, "validation") for model in models],
         title="A spec of pystrix-typed",
-        description="Generated from codegen/model.py by codegen. Do not edit.",
+        description="Generated from codegen/model.py by codegen; do not edit.",
     )
     definitions["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     definitions["anyOf"] = [names[model, "validation"] for model in models]
