@@ -55,7 +55,7 @@ def test_every_file_says_where_it_comes_from(written: Workshop) -> None:
         assert b"\r" not in content
         assert content.endswith(b"\n")
         assert not content.endswith(b"\n\n")
-    assert b"from spec/commands/sample.yaml." in contents(written.out)["sample.py"]
+    assert b"from spec/commands/sample.yaml;" in contents(written.out)["sample.py"]
 
 
 def test_check_shows_an_edit(written: Workshop) -> None:
