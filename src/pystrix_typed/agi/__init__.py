@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from pystrix_typed.agi.exceptions import AGITimeoutError as AGITimeoutError
     from pystrix_typed.agi.exceptions import AGIUnknownError as AGIUnknownError
     from pystrix_typed.agi.exceptions import AGIUsageError as AGIUsageError
+    from pystrix_typed.agi.fastagi import FastAGI as FastAGI
     from pystrix_typed.agi.record import Action as Action
     from pystrix_typed.agi.record import Item as Item
     from pystrix_typed.agi.record import Record as Record
     from pystrix_typed.agi.server import FastAGIServer as FastAGIServer
     from pystrix_typed.agi.server import Handler as Handler
     from pystrix_typed.agi.session import AGI as AGI
-    from pystrix_typed.agi.session import FastAGI as FastAGI
     from pystrix_typed.agi.session import Session as Session
     from pystrix_typed.agi.wire import Reply as Reply
 
@@ -86,7 +86,7 @@ _HOMES = {
     "Audio": "audio",
     "EAGI": "eagi",
     "Environment": "core.environment",
-    "FastAGI": "session",
+    "FastAGI": "fastagi",
     "FastAGIServer": "server",
     "Handler": "server",
     "Item": "record",

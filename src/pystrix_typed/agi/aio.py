@@ -16,6 +16,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from pystrix_typed.agi.aio_link import Link
 from pystrix_typed.agi.core.environment import Environment
 from pystrix_typed.agi.exceptions import AGITimeoutError
 from pystrix_typed.agi.protocol import Protocol
@@ -45,75 +46,6 @@ def __getattr__(name: str) -> object:
     return getattr(aio_eagi, name)
 
 
-class _Link(asyncio.Protocol):
-    """What arrives from Asterisk, kept until the exchange under way asks for it."""
-
-    def __init__(self, protocol: Protocol) -> None:
-        self.protocol = protocol
-        self.inbox = bytearray()
-        self.ended = False
-        self.busy = False
-        self.waiter: asyncio.Future[None] | None = None
-        self.closed = asyncio.get_running_loop().create_future()
-
-    def data_received(self, data: bytes) -> None:
-        if self.busy:
-            self.inbox += data
-            self.wake()
-        else:
-            self.protocol.received(data)
-
-    def eof_received(self) -> bool:
-        self._end()
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        self._end()
-        if not self.closed.done():
-            self.closed.set_result(None)
-
-    def _end(self) -> None:
-        if not self.ended:
-            self.ended = True
-            if self.busy:
-                self.wake()
-            else:
-                self.protocol.received(b"")
-
-    def wake(self) -> None:
-        """Go on with the exchange that waits, if one does."""
-        if self.waiter is not None and not self.waiter.done():
-            self.waiter.set_result(None)
-
-    async def read(self, until: float | None) -> bytes | None:
-        """Give what comes, ``b""`` at the end of the stream, None when the moment passed."""
-        if not self.inbox and not self.ended:
-            loop = asyncio.get_running_loop()
-            self.waiter = loop.create_future()
-            timer = None if until is None else loop.call_at(until, self.wake)
-            try:
-                await self.waiter
-            finally:
-                self.waiter = None
-                if timer is not None:
-                    timer.cancel()
-        if self.inbox:
-            data = bytes(self.inbox)
-            self.inbox.clear()
-            return data
-        return b"" if self.ended else None
-
-    def settle(self) -> None:
-        """End an exchange: what came and was not asked for goes to the protocol."""
-        self.busy = False
-        if self.inbox:
-            data = bytes(self.inbox)
-            self.inbox.clear()
-            self.protocol.received(data)
-        if self.ended:
-            self.protocol.received(b"")
-
-
 class Session:
     """One call, steered over AGI or FastAGI; `AGI` and `FastAGI` say over what.
 
@@ -132,7 +64,7 @@ class Session:
         self._timeout = in_seconds(timeout)
         self._handshake_timeout = handshake_timeout
         self._turn = asyncio.Lock()
-        self._link: _Link | None = None
+        self._link: Link | None = None
         self._closed = False
         self._variables: dict[str, str] = {}
         self._environment: Environment | None = None
@@ -276,7 +208,7 @@ class Session:
     def _write(self, data: bytes) -> None:
         raise NotImplementedError  # abstract
 
-    async def _connect(self) -> _Link:
+    async def _connect(self) -> Link:
         raise NotImplementedError  # abstract
 
     async def _disconnect(self) -> None:
@@ -310,11 +242,11 @@ class FastAGI(Session):
         self._connection = connection
         self._transport: asyncio.Transport | None = None
 
-    async def _connect(self) -> _Link:
+    async def _connect(self) -> Link:
         self._connection.setblocking(False)
         loop = asyncio.get_running_loop()
         transport, link = await loop.connect_accepted_socket(
-            lambda: _Link(self._protocol), self._connection
+            lambda: Link(self._protocol), self._connection
         )
         self._transport = transport
         return link
@@ -392,9 +324,9 @@ class AGI(Session):
         self._script.report(error)
         await self.close()
 
-    async def _connect(self) -> _Link:
+    async def _connect(self) -> Link:
         loop = asyncio.get_running_loop()
-        link = _Link(self._protocol)
+        link = Link(self._protocol)
         self._writer, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, self._output)
         self._reader, _ = await loop.connect_read_pipe(lambda: link, self._input)
         return link

@@ -10,7 +10,7 @@ import threading
 from urllib.parse import parse_qs
 
 from pystrix_typed.agi.exceptions import AGIException, AGIHangup
-from pystrix_typed.agi.session import FastAGI
+from pystrix_typed.agi.fastagi import FastAGI
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

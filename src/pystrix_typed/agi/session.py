@@ -1,4 +1,4 @@
-"""The blocking sessions: `AGI` on the descriptors that Asterisk gives a script, `FastAGI` on TCP.
+"""The blocking session, and `AGI`: the one on the descriptors that Asterisk gives a script.
 
 Each is a short loop that feeds `pystrix_typed.agi.protocol.Protocol`: write what it yields, read
 until the moment that it names, send it what came.
@@ -17,7 +17,6 @@ from pystrix_typed.agi.turn import Turn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterable
     from datetime import timedelta
     from types import EllipsisType, TracebackType
@@ -29,9 +28,9 @@ if TYPE_CHECKING:
 
     R = TypeVar("R")
 
-__all__ = ["AGI", "FastAGI", "Session"]
+__all__ = ["AGI", "CHUNK", "Session"]
 
-_CHUNK = 65_536
+CHUNK = 65_536
 #: Seconds; poll() counts milliseconds in 32 bits.
 _LONGEST_POLL = 1_000_000.0
 
@@ -383,75 +382,7 @@ class AGI(Session):
         return map(os.write, (self._output,), (data,))
 
     def _receive(self) -> bytes:
-        return os.read(self._input, _CHUNK)
+        return os.read(self._input, CHUNK)
 
     def _fileno(self) -> int:
         return self._input
-
-
-class FastAGI(Session):
-    """The session of one FastAGI connection; `FastAGIServer` makes one for each call.
-
-    Args:
-        connection: A connected socket; the session owns it from here on, and closes it.
-        debug: Write the dialogue to stderr.
-        timeout: The deadline of a command in seconds (or a `timedelta`), unless `execute` names
-            another; None for none.
-        handshake_timeout: Seconds to wait for the variables at the start.
-        resync_timeout: Seconds that an abandoned command may take to end before the session is
-            given up.
-        verify_values: Ask Asterisk to prove the end of every value, at one round trip each.
-
-    Raises:
-        AGITimeoutError: No variables came in time.
-        AGIProtocolError: What came is not AGI.
-        AGISIGPIPEHangup: The connection ended before the variables did.
-    """
-
-    def __init__(
-        self,
-        connection: socket.socket,
-        debug: bool = False,
-        *,
-        timeout: float | timedelta | None = None,
-        handshake_timeout: float | None = 30.0,
-        resync_timeout: float = 30.0,
-        verify_values: bool = False,
-    ) -> None:
-        connection.setblocking(True)
-        self._connection = connection
-        import socket
-
-        # Not on Windows, where asking first takes one more system call.
-        self._at_once = getattr(socket, "MSG_DONTWAIT", 0)
-        protocol = Protocol(resync_timeout=resync_timeout, verify_values=verify_values)
-        super().__init__(protocol, timeout, handshake_timeout, debug)
-
-    def _disconnect(self) -> None:
-        if self._turn.taken:
-            # Closing alone would leave the thread that is executing a command waiting.
-            import contextlib
-            import socket
-
-            with contextlib.suppress(OSError):  # the peer was quicker
-                self._connection.shutdown(socket.SHUT_RDWR)
-        self._connection.close()
-
-    def _send(self, data: bytes) -> Iterable[int]:
-        return map(self._connection.send, (data,))
-
-    def _receive(self) -> bytes:
-        return self._connection.recv(_CHUNK)
-
-    def _arrived(self) -> bytes | None:
-        if not self._at_once or self._debug:
-            return super()._arrived()
-        try:
-            return self._connection.recv(_CHUNK, self._at_once)
-        except BlockingIOError:
-            return None
-        except OSError:
-            return b""
-
-    def _fileno(self) -> int:
-        return self._connection.fileno()

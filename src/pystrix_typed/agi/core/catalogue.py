@@ -599,7 +599,7 @@ COMMANDS: tuple[Command, ...] = (
             ),
             Outcome(
                 id="abnormal-exit",
-                about="The routine did not return: it ran out of priorities, jumped away with Goto, an application in it failed, or the caller hung up.",
+                about="The routine did not return: it ran out of priorities, here or where a Goto had led it, an application in it failed, or the caller hung up.",
                 when=Condition(results=("0",), text="Gosub complete (abnormal exit)"),
                 examples=(
                     ReplyExample(
@@ -701,6 +701,8 @@ COMMANDS: tuple[Command, ...] = (
             "The only command that answers in two steps: `100 result=0 Trying...` comes at once and the real reply at the end of the routine. A destination that does not exist has no first step.",
             "It cannot be interrupted, however long the routine takes.",
             "On a hangup the routine is cut off after the application that is running, and no `h` extension is run for it.",
+            "A Goto in the routine is followed for as long as it takes; where a Return stands at its end, that returns from the routine, and the reply is the usual one.",
+            "Each wrong name leaves a use of app_stack.so that is never given back, so that the module can only be unloaded by force from then on (seen on 16 and 22).",
             "Where a name is wrong, AGISTATUS becomes FAILURE at the end of the script, however well the rest went; under AsyncAGI it ends the whole session.",
         ),
         documentation=(
@@ -1950,16 +1952,16 @@ COMMANDS: tuple[Command, ...] = (
         outcomes=(
             Outcome(
                 id="failed",
-                about="A sound is missing in the channel's language, or the caller hung up.",
+                about="A sound is there and cannot be opened, or the caller hung up. A sound that is missing altogether is no failure here.",
                 when=Condition(results=("-1",)),
                 examples=(ReplyExample(line="200 result=-1"),),
                 raises="AGIAppError",
-                message="a sound could not be played; check that the sounds of the channel's language are installed",
+                message="a sound could not be opened; check the sounds of the channel's language",
                 settle=True,
             ),
             Outcome(
                 id="completed",
-                about="Spoken to the end.",
+                about="At the end of the text. What has no sound was left out, even if that was everything.",
                 when=Condition(results=("0",)),
                 examples=(ReplyExample(line="200 result=0", gives=(("digit", None),)),),
                 gives=(("digit", None),),
@@ -2000,6 +2002,7 @@ COMMANDS: tuple[Command, ...] = (
         ),
         quirks=(
             "A new command cuts it off only over EAGI, without any reply; over AGI and FastAGI the new command waits until all is spoken.",
+            "Sounds that are not installed are left out without an error, in the reply and for the caller alike.",
             "Leading zeros are spoken, however long the text is; only its beginning has to be a number.",
         ),
         documentation=(
@@ -2022,16 +2025,16 @@ COMMANDS: tuple[Command, ...] = (
         outcomes=(
             Outcome(
                 id="failed",
-                about="A sound is missing in the channel's language, or the caller hung up.",
+                about="A sound is there and cannot be opened, or the caller hung up. A sound that is missing altogether is no failure here.",
                 when=Condition(results=("-1",)),
                 examples=(ReplyExample(line="200 result=-1"),),
                 raises="AGIAppError",
-                message="a sound could not be played; check that the sounds of the channel's language are installed",
+                message="a sound could not be opened; check the sounds of the channel's language",
                 settle=True,
             ),
             Outcome(
                 id="completed",
-                about="Spoken to the end.",
+                about="At the end of the text. What has no sound was left out, even if that was everything.",
                 when=Condition(results=("0",)),
                 examples=(ReplyExample(line="200 result=0", gives=(("digit", None),)),),
                 gives=(("digit", None),),
@@ -2084,6 +2087,7 @@ COMMANDS: tuple[Command, ...] = (
         ),
         quirks=(
             "A new command cuts it off only over EAGI, without any reply; over AGI and FastAGI the new command waits until all is spoken.",
+            "Sounds that are not installed are left out without an error, in the reply and for the caller alike.",
         ),
         documentation=(
             "Asterisk calls the text a number, and does not document the case argument.",
@@ -2110,16 +2114,16 @@ COMMANDS: tuple[Command, ...] = (
         outcomes=(
             Outcome(
                 id="failed",
-                about="A sound is missing in the channel's language, or the caller hung up.",
+                about="A sound is there and cannot be opened, or the caller hung up. A sound that is missing altogether is no failure here.",
                 when=Condition(results=("-1",)),
                 examples=(ReplyExample(line="200 result=-1"),),
                 raises="AGIAppError",
-                message="a sound could not be played; check that the sounds of the channel's language are installed",
+                message="a sound could not be opened; check the sounds of the channel's language",
                 settle=True,
             ),
             Outcome(
                 id="completed",
-                about="Spoken to the end.",
+                about="At the end of the text. What has no sound was left out, even if that was everything.",
                 when=Condition(results=("0",)),
                 examples=(ReplyExample(line="200 result=0", gives=(("digit", None),)),),
                 gives=(("digit", None),),
@@ -2160,6 +2164,7 @@ COMMANDS: tuple[Command, ...] = (
         ),
         quirks=(
             "A new command cuts it off only over EAGI, without any reply; over AGI and FastAGI the new command waits until all is spoken.",
+            "Sounds that are not installed are left out without an error, in the reply and for the caller alike.",
             'The nine is the radio operators\' "niner"; all other digits are spoken as usual.',
         ),
         history=(

@@ -173,8 +173,8 @@ class Gosub(Action[GosubResult]):
         GosubResult: How a dialplan routine ended.
 
         - returned: The routine came to its Return.
-        - abnormal-exit: The routine did not return: it ran out of priorities, jumped away with
-          Goto, an application in it failed, or the caller hung up.
+        - abnormal-exit: The routine did not return: it ran out of priorities, here or where a Goto
+          had led it, an application in it failed, or the caller hung up.
 
     Raises:
         AGIAppError: not-found: The context, the extension, the priority or the label does not
@@ -200,6 +200,10 @@ class Gosub(Action[GosubResult]):
         - It cannot be interrupted, however long the routine takes.
         - On a hangup the routine is cut off after the application that is running, and no `h`
           extension is run for it.
+        - A Goto in the routine is followed for as long as it takes; where a Return stands at its
+          end, that returns from the routine, and the reply is the usual one.
+        - Each wrong name leaves a use of app_stack.so that is never given back, so that the module
+          can only be unloaded by force from then on (seen on 16 and 22).
         - Where a name is wrong, AGISTATUS becomes FAILURE at the end of the script, however well
           the rest went; under AsyncAGI it ends the whole session.
 

@@ -3,6 +3,8 @@
 
 Every command here ends early when the caller presses one of `escape_digits`, and then tells which.
 A `-1` may mean a missing sound file or a hangup: the session asks which it was before it raises.
+What is spoken sign by sign (digits, letters, the radio alphabet) goes on without the sounds that
+are missing, and calls that a success.
 """
 
 from __future__ import annotations
@@ -414,11 +416,13 @@ class SayDigits(Action[DigitResult]):
     Returns:
         DigitResult: The key that the caller pressed, if any.
 
-        - completed: Spoken to the end.
+        - completed: At the end of the text. What has no sound was left out, even if that was
+          everything.
         - digit: The caller pressed one of `escape_digits`.
 
     Raises:
-        AGIAppError: failed: A sound is missing in the channel's language, or the caller hung up.
+        AGIAppError: failed: A sound is there and cannot be opened, or the caller hung up. A sound
+            that is missing altogether is no failure here.
         AGIResultHangup: The caller hung up, as the session finds out when the reply leaves it open.
         AGIUsageError: Asterisk refused the arguments (520).
 
@@ -433,6 +437,8 @@ class SayDigits(Action[DigitResult]):
     Note:
         - A new command cuts it off only over EAGI, without any reply; over AGI and FastAGI the new
           command waits until all is spoken.
+        - Sounds that are not installed are left out without an error, in the reply and for the
+          caller alike.
         - Leading zeros are spoken, however long the text is; only its beginning has to be a number.
 
     History:
@@ -470,7 +476,7 @@ class SayDigits(Action[DigitResult]):
             raise self._error(
                 AGIAppError,
                 reply,
-                "a sound could not be played; check that the sounds of the channel's language are installed",
+                "a sound could not be opened; check the sounds of the channel's language",
             )
         if result == "0":
             reply.outcome = "completed"
@@ -502,11 +508,13 @@ class SayAlpha(Action[DigitResult]):
     Returns:
         DigitResult: The key that the caller pressed, if any.
 
-        - completed: Spoken to the end.
+        - completed: At the end of the text. What has no sound was left out, even if that was
+          everything.
         - digit: The caller pressed one of `escape_digits`.
 
     Raises:
-        AGIAppError: failed: A sound is missing in the channel's language, or the caller hung up.
+        AGIAppError: failed: A sound is there and cannot be opened, or the caller hung up. A sound
+            that is missing altogether is no failure here.
         AGIResultHangup: The caller hung up, as the session finds out when the reply leaves it open.
         AGIUsageError: Asterisk refused the arguments (520).
 
@@ -521,6 +529,8 @@ class SayAlpha(Action[DigitResult]):
     Note:
         - A new command cuts it off only over EAGI, without any reply; over AGI and FastAGI the new
           command waits until all is spoken.
+        - Sounds that are not installed are left out without an error, in the reply and for the
+          caller alike.
 
     History:
         - 12.0.0: The case argument.
@@ -571,7 +581,7 @@ class SayAlpha(Action[DigitResult]):
             raise self._error(
                 AGIAppError,
                 reply,
-                "a sound could not be played; check that the sounds of the channel's language are installed",
+                "a sound could not be opened; check the sounds of the channel's language",
             )
         if result == "0":
             reply.outcome = "completed"
@@ -599,11 +609,13 @@ class SayPhonetic(Action[DigitResult]):
     Returns:
         DigitResult: The key that the caller pressed, if any.
 
-        - completed: Spoken to the end.
+        - completed: At the end of the text. What has no sound was left out, even if that was
+          everything.
         - digit: The caller pressed one of `escape_digits`.
 
     Raises:
-        AGIAppError: failed: A sound is missing in the channel's language, or the caller hung up.
+        AGIAppError: failed: A sound is there and cannot be opened, or the caller hung up. A sound
+            that is missing altogether is no failure here.
         AGIResultHangup: The caller hung up, as the session finds out when the reply leaves it open.
         AGIUsageError: Asterisk refused the arguments (520).
 
@@ -618,6 +630,8 @@ class SayPhonetic(Action[DigitResult]):
     Note:
         - A new command cuts it off only over EAGI, without any reply; over AGI and FastAGI the new
           command waits until all is spoken.
+        - Sounds that are not installed are left out without an error, in the reply and for the
+          caller alike.
         - The nine is the radio operators' "niner"; all other digits are spoken as usual.
 
     History:
@@ -653,7 +667,7 @@ class SayPhonetic(Action[DigitResult]):
             raise self._error(
                 AGIAppError,
                 reply,
-                "a sound could not be played; check that the sounds of the channel's language are installed",
+                "a sound could not be opened; check the sounds of the channel's language",
             )
         if result == "0":
             reply.outcome = "completed"

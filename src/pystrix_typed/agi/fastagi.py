@@ -1,0 +1,82 @@
+"""The blocking session over TCP."""
+
+from __future__ import annotations
+
+from pystrix_typed.agi.protocol import Protocol
+from pystrix_typed.agi.session import CHUNK, Session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterable
+    from datetime import timedelta
+
+__all__ = ["FastAGI"]
+
+
+class FastAGI(Session):
+    """The session of one FastAGI connection; `FastAGIServer` makes one for each call.
+
+    Args:
+        connection: A connected socket; the session owns it from here on, and closes it.
+        debug: Write the dialogue to stderr.
+        timeout: The deadline of a command in seconds (or a `timedelta`), unless `execute` names
+            another; None for none.
+        handshake_timeout: Seconds to wait for the variables at the start.
+        resync_timeout: Seconds that an abandoned command may take to end before the session is
+            given up.
+        verify_values: Ask Asterisk to prove the end of every value, at one round trip each.
+
+    Raises:
+        AGITimeoutError: No variables came in time.
+        AGIProtocolError: What came is not AGI.
+        AGISIGPIPEHangup: The connection ended before the variables did.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        debug: bool = False,
+        *,
+        timeout: float | timedelta | None = None,
+        handshake_timeout: float | None = 30.0,
+        resync_timeout: float = 30.0,
+        verify_values: bool = False,
+    ) -> None:
+        connection.setblocking(True)
+        self._connection = connection
+        import socket
+
+        # Not on Windows, where asking first takes one more system call.
+        self._at_once = getattr(socket, "MSG_DONTWAIT", 0)
+        protocol = Protocol(resync_timeout=resync_timeout, verify_values=verify_values)
+        super().__init__(protocol, timeout, handshake_timeout, debug)
+
+    def _disconnect(self) -> None:
+        if self._turn.taken:
+            # Closing alone would leave the thread that is executing a command waiting.
+            import contextlib
+            import socket
+
+            with contextlib.suppress(OSError):  # the peer was quicker
+                self._connection.shutdown(socket.SHUT_RDWR)
+        self._connection.close()
+
+    def _send(self, data: bytes) -> Iterable[int]:
+        return map(self._connection.send, (data,))
+
+    def _receive(self) -> bytes:
+        return self._connection.recv(CHUNK)
+
+    def _arrived(self) -> bytes | None:
+        if not self._at_once or self._debug:
+            return super()._arrived()
+        try:
+            return self._connection.recv(CHUNK, self._at_once)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+
+    def _fileno(self) -> int:
+        return self._connection.fileno()
