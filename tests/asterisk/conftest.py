@@ -19,9 +19,12 @@ from .fastagi import Listener
 from .isolation import why_not_possible
 from .near import Near, Transport
 from .provision import RELEASES, Release, installed_version
+from .recorder import OPTION, Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
+
+    from ..transcript import Take
 
 HERE = Path(__file__).parent
 REQUIRE_VARIABLE = "PYSTRIX_TYPED_REQUIRE_ASTERISK"
@@ -35,12 +38,21 @@ class WorkerNode(Protocol):
 
 _used = pytest.StashKey[dict[Release, str]]()
 _offsets = pytest.StashKey[dict[Exchange, int]]()
+_recorder = pytest.StashKey[Recorder]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that refreshes the transcripts."""
+    about = "write what the scenes show on real calls to tests/transcripts"
+    parser.addoption(OPTION, action="store_true", help=about)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the marker, and what collects the scenes' takes."""
     config.addinivalue_line("markers", "asterisk: puts calls through a real Asterisk (needs root)")
     config.stash[_used] = {}
+    config.stash[_recorder] = Recorder(config)
+    config.pluginmanager.register(config.stash[_recorder], "transcript-recorder")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -149,6 +161,12 @@ def latest(request: pytest.FixtureRequest, exchange_of: Callable[[Release], Exch
     """Give the exchange whose Python is new enough to run AGI scripts."""
     release = next(release for release in RELEASES if release.has_python)
     return _lent(exchange_of(release), request)
+
+
+@pytest.fixture
+def seen_live(pytestconfig: pytest.Config) -> Callable[[Exchange, list[Take]], None]:
+    """Give what keeps the takes of a scene that went well."""
+    return pytestconfig.stash[_recorder].add
 
 
 @pytest.fixture
