@@ -15,6 +15,7 @@ from pystrix_typed.agi.catalogue_model import (
     Condition,
     Enumeration,
     Interruption,
+    KnownDifference,
     Member,
     Outcome,
     ReplyExample,
@@ -90,6 +91,7 @@ COMMANDS: tuple[Command, ...] = (
                 required=False,
                 wire="omit",
                 allow_empty=False,
+                documented="channelname",
             ),
         ),
         about="The reply says that the hangup was asked for; the call ends a moment later. After hanging up itself the session goes on, with the few commands that Asterisk allows on a dead channel.",
@@ -150,6 +152,7 @@ COMMANDS: tuple[Command, ...] = (
                 required=False,
                 wire="omit",
                 allow_empty=False,
+                documented="channelname",
             ),
         ),
         result="ChannelStatusResult",
@@ -210,6 +213,12 @@ COMMANDS: tuple[Command, ...] = (
         ),
         quirks=(
             "Success says nothing about the caller, because the command answers on a dead channel as well.",
+        ),
+        drift=(
+            KnownDifference(
+                difference="parameter 1, 'note', is not in the documentation",
+                why="Any words may follow, and only traces show them; Asterisk documents none.",
+            ),
         ),
     ),
     Command(
@@ -285,6 +294,7 @@ COMMANDS: tuple[Command, ...] = (
                 low=0,
                 high=2147483647,
                 quirk="A negative time removes the limit too, so it is refused here: a deadline that has already passed must not turn into no deadline.",
+                documented="time",
             ),
         ),
         examples=(
@@ -377,6 +387,7 @@ COMMANDS: tuple[Command, ...] = (
                 word="on",
                 off_word="off",
                 quirk="Asterisk accepts any word and does nothing for one that it does not know, so only these two are sent.",
+                documented="boolean",
             ),
             Argument(
                 name="moh_class",
@@ -385,6 +396,7 @@ COMMANDS: tuple[Command, ...] = (
                 required=False,
                 wire="omit",
                 empty="as omitted",
+                documented="class",
             ),
         ),
         about="For the time in which the script thinks: the music goes on between commands, and while WAIT FOR DIGIT waits.",
@@ -399,6 +411,12 @@ COMMANDS: tuple[Command, ...] = (
             "Success does not mean that anybody hears music, because Asterisk does not look whether it started.",
         ),
         documentation=("Asterisk documents the class as required; it is optional.",),
+        drift=(
+            KnownDifference(
+                difference="'class' is required in the documentation, optional in the catalogue",
+                why="Without a class Asterisk plays the channel's own.",
+            ),
+        ),
     ),
     Command(
         name="TDD MODE",
@@ -430,6 +448,7 @@ COMMANDS: tuple[Command, ...] = (
                 about="`on` (or `tdd`, the same) exchanges text in the tones of a text telephone; `mate` only sends, in the tones that carry caller ID; `off` ends either. SEND TEXT and RECEIVE CHAR then carry the text.",
                 enumeration="TDDSetting",
                 quirk="Asterisk takes every unknown word for `off`, silently; so the words are checked here.",
+                documented="boolean",
             ),
         ),
         result="TDDModeResult",
@@ -439,6 +458,12 @@ COMMANDS: tuple[Command, ...] = (
         ),
         quirks=("A channel that knows no text telephones is no error here; look at `supported`.",),
         documentation=("Asterisk documents on and off; mate and tdd exist too.",),
+        drift=(
+            KnownDifference(
+                difference="'boolean' is one of off, on in the documentation, one of mate, off, on, tdd in the catalogue",
+                why="The code compares with `mate` and `tdd` as well.",
+            ),
+        ),
     ),
     Command(
         name="ASYNCAGI BREAK",
@@ -464,6 +489,12 @@ COMMANDS: tuple[Command, ...] = (
         ),
         documentation=(
             "Asterisk documents it since 1.8.0; it exists since 1.6.0, but not in 1.6.0.6 nor in 1.6.1.0 to 1.6.1.4.",
+        ),
+        drift=(
+            KnownDifference(
+                difference="since 1.8.0 in the documentation, 1.6.0 in the catalogue",
+                why="It came with 1.6.0, and a few releases of 1.6.0 and 1.6.1 were without it again.",
+            ),
         ),
     ),
     Command(
@@ -673,6 +704,7 @@ COMMANDS: tuple[Command, ...] = (
                 default="",
                 empty="no argument, ARGC is 0",
                 quirk="Unlike an application, Gosub keeps the backslashes and quotes that protect a comma: the argument `a\\,b` arrives with its backslash. Hand over a text that may hold commas, quotes, backslashes or brackets in a variable instead, and give the routine the variable's name. `${}` and `$[]` are never evaluated here, AGIEXECFULL or not.",
+                documented="optional-argument",
             ),
         ),
         result="GosubResult",
@@ -738,6 +770,7 @@ COMMANDS: tuple[Command, ...] = (
                 max_bytes=79,
                 allow_empty=False,
                 quirk="Asterisk does not check whether it exists; when it does not, the call ends after the script.",
+                documented="desired context",
             ),
         ),
         about="Nothing moves before the script has ended. Then the dialplan goes on in this context, at the channel's extension, with the priority behind the one of the AGI application: give SetExtension and SetPriority too for an exact target.",
@@ -777,6 +810,7 @@ COMMANDS: tuple[Command, ...] = (
                 max_bytes=79,
                 allow_empty=False,
                 quirk="Asterisk does not check whether it exists. When it does not, the call goes on after the script at the context's `i`, or else its `e`, and ends where there is neither.",
+                documented="new extension",
             ),
         ),
         about="Nothing moves before the script has ended. Then the dialplan goes on at this extension, with the priority behind the one of the AGI application: give SetPriority too for an exact target.",
@@ -906,6 +940,7 @@ COMMANDS: tuple[Command, ...] = (
                 low=0,
                 high=2147483647,
                 quirk="Beyond the end of the file nothing is heard and the reply is that of a sound played to its end. Asterisk plays the whole file for a negative position, so one is refused here.",
+                documented="sample offset",
             ),
         ),
         result="PlaybackResult",
@@ -1002,6 +1037,7 @@ COMMANDS: tuple[Command, ...] = (
                 about="Prompt, without its extension; one file.",
                 empty="no prompt, the time runs at once",
                 quirk="Several prompts joined by an ampersand, as the dialplan's Read has them, are taken for one odd file name.",
+                documented="file",
             ),
             Argument(
                 name="timeout",
@@ -1020,6 +1056,7 @@ COMMANDS: tuple[Command, ...] = (
                 low=1,
                 high=1023,
                 quirk="Asterisk collects into 1024 bytes without checking this number against them: 1024, which is also what an omitted value means, overruns them by one, and more can crash the exchange. 0 answers -1 at once and leaves the prompt running.",
+                documented="maxdigits",
             ),
         ),
         result="GetDataResult",
@@ -1288,6 +1325,7 @@ COMMANDS: tuple[Command, ...] = (
                 low=0,
                 high=2147483647,
                 quirk="Always sent: Asterisk tells the offset from the beep by being a number in the fifth place, and would take an empty word there for a request to beep.",
+                documented="offset_samples",
             ),
             Argument(
                 name="beep",
@@ -1309,6 +1347,7 @@ COMMANDS: tuple[Command, ...] = (
                 high=2147483,
                 prefix="s=",
                 quirk="Asterisk measures silence in the sound that arrives. A telephone that sends nothing while it is quiet or muted never triggers it, so set a `timeout` as well.",
+                documented="s=silence",
             ),
         ),
         result="RecordResult",
@@ -1460,6 +1499,7 @@ COMMANDS: tuple[Command, ...] = (
                 low=0,
                 high=268435455,
                 quirk="Asterisk multiplies it by 8 in 32 bits, hence the upper limit.",
+                documented="skipms",
             ),
             Argument(
                 name="forward",
@@ -1469,6 +1509,7 @@ COMMANDS: tuple[Command, ...] = (
                 default="",
                 empty="`#`",
                 quirk="It cannot be switched off by being empty; give a key that no telephone of yours has, such as `D`.",
+                documented="ffchar",
             ),
             Argument(
                 name="rewind",
@@ -1478,6 +1519,7 @@ COMMANDS: tuple[Command, ...] = (
                 default="",
                 empty="`*`",
                 quirk="It cannot be switched off by being empty; give a key that no telephone of yours has, such as `D`.",
+                documented="rewchr",
             ),
             Argument(
                 name="pause",
@@ -1486,6 +1528,7 @@ COMMANDS: tuple[Command, ...] = (
                 required=False,
                 default="",
                 empty="no key pauses it",
+                documented="pausechr",
             ),
             Argument(
                 name="offset",
@@ -1497,6 +1540,7 @@ COMMANDS: tuple[Command, ...] = (
                 high=2147483647,
                 quirk="Asterisk means a negative offset to count back from the end, but every file format then seeks beyond the end: nothing is heard, and the reply is that of a file played to its end. So it is refused here; `:end` does what was meant. Sent only when given, because an Asterisk before 12 refuses the whole command for it.",
                 since="12.0.0",
+                documented="offsetms",
             ),
         ),
         result="ControlledPlaybackResult",
@@ -1771,6 +1815,7 @@ COMMANDS: tuple[Command, ...] = (
                 low=-62135596800,
                 high=253402300799,
                 now=True,
+                documented="time",
             ),
             Argument(
                 name="escape_digits",
@@ -1859,6 +1904,7 @@ COMMANDS: tuple[Command, ...] = (
                 required=False,
                 now=True,
                 quirk="A later moment would wrap round into the past, without an error.",
+                documented="date",
             ),
             Argument(
                 name="escape_digits",
@@ -1922,6 +1968,7 @@ COMMANDS: tuple[Command, ...] = (
                 required=False,
                 now=True,
                 quirk="A later moment would wrap round into the past, without an error.",
+                documented="time",
             ),
             Argument(
                 name="escape_digits",
@@ -1983,6 +2030,7 @@ COMMANDS: tuple[Command, ...] = (
                 type="spoken_digits",
                 about="What to speak; it begins with a decimal digit. After that `*`, `#` and `-` are spoken too.",
                 quirk="Asterisk first reads it as a number and refuses what does not begin like one: `1*#` is spoken, `*1` is bad syntax. SAY ALPHA speaks such keys in any order.",
+                documented="number",
             ),
             Argument(
                 name="escape_digits",
@@ -2056,6 +2104,7 @@ COMMANDS: tuple[Command, ...] = (
                 type="string",
                 about="What to spell. Letters, digits and the usual signs have sounds; what has none, such as a letter outside of ASCII, is skipped without a word.",
                 empty="nothing is spoken, and that is a success",
+                documented="number",
             ),
             Argument(
                 name="escape_digits",
@@ -2100,7 +2149,13 @@ COMMANDS: tuple[Command, ...] = (
             ),
             Change(
                 version="16.21.0",
-                change="Fails (-1) when its first character has no sound or has its case announced; from 18.7.0 and 19.0.0 too. Mended in 16.30.0, 18.16.0, 19.8.0 and 20.1.0.",
+                change="Fails (-1) when its first character has no sound and another one follows, or has its case announced; from 18.7.0 and 19.0.0 too. Mended in 16.30.0, 18.16.0, 19.8.0 and 20.1.0.",
+            ),
+        ),
+        drift=(
+            KnownDifference(
+                difference="parameter 3, 'case', is not in the documentation",
+                why="The code has taken it since Asterisk 12; nobody documented it.",
             ),
         ),
     ),
@@ -2145,6 +2200,7 @@ COMMANDS: tuple[Command, ...] = (
                 type="string",
                 about="What to spell. Letters, digits and the usual signs have sounds; what has none, such as a letter outside of ASCII, is skipped without a word.",
                 empty="nothing is spoken, and that is a success",
+                documented="string",
             ),
             Argument(
                 name="escape_digits",
@@ -2174,7 +2230,7 @@ COMMANDS: tuple[Command, ...] = (
             ),
             Change(
                 version="16.21.0",
-                change="Fails (-1) when its first character has no sound; from 18.7.0 and 19.0.0 too. Mended in 16.30.0, 18.16.0, 19.8.0 and 20.1.0.",
+                change="Fails (-1) when its first character has no sound and another one follows; from 18.7.0 and 19.0.0 too. Mended in 16.30.0, 18.16.0, 19.8.0 and 20.1.0.",
             ),
         ),
     ),
@@ -2219,6 +2275,7 @@ COMMANDS: tuple[Command, ...] = (
         ),
         quirks=(
             "The engine is asked for signed linear at 8 kHz, whatever the channel carries: a wideband call is recognized in the quality of a telephone. An engine that cannot take that fails here; from Asterisk 18.21, 20.6 and 21.1 on it may be created, but AGI feeds it 8 kHz all the same.",
+            "Making an engine of res_speech_aeap brings the call under the rules for outsiders for the rest of its life: functions that reach beyond the call, SHELL and FILE among them, are refused (GET VARIABLE answers 0) in the script and in the dialplan after it, unless asterisk.conf sets live_dangerously. Seen on 22.",
             "Out of memory, Asterisk gives no reply at all here, so that only a deadline ends the wait.",
         ),
         documentation=(
@@ -2228,6 +2285,12 @@ COMMANDS: tuple[Command, ...] = (
             Change(
                 version="18.21.0",
                 change="An engine that cannot take 8 kHz signed linear is created all the same, if Asterisk can translate to its format (also from 20.6.0 and 21.1.0 on); before, that failed.",
+            ),
+        ),
+        drift=(
+            KnownDifference(
+                difference="'engine' is required in the documentation, optional in the catalogue",
+                why="Without one Asterisk takes the default engine.",
             ),
         ),
     ),
@@ -2333,12 +2396,14 @@ COMMANDS: tuple[Command, ...] = (
                 type="string",
                 about="Name of the grammar in this session.",
                 allow_empty=False,
+                documented="grammar name",
             ),
             Argument(
                 name="path",
                 type="path",
                 about="Where the engine finds it: a file on the exchange or on the engine's own host, or an address, as the engine has it.",
                 empty="up to the engine",
+                documented="path to grammar",
             ),
         ),
         about="Loading does not make it count: SpeechActivateGrammar does.",
@@ -2382,6 +2447,7 @@ COMMANDS: tuple[Command, ...] = (
                 type="string",
                 about="Name of the grammar in this session.",
                 allow_empty=False,
+                documented="grammar name",
             ),
         ),
         dead=True,
@@ -2424,6 +2490,7 @@ COMMANDS: tuple[Command, ...] = (
                 type="string",
                 about="Name of the grammar in this session.",
                 allow_empty=False,
+                documented="grammar name",
             ),
         ),
         about="Takes a grammar that was loaded in this AGI session, or one that the engine knows by itself. Several may be active at a time; a result says which of them matched.",
@@ -2466,6 +2533,7 @@ COMMANDS: tuple[Command, ...] = (
                 type="string",
                 about="Name of the grammar in this session.",
                 allow_empty=False,
+                documented="grammar name",
             ),
         ),
         examples=(
@@ -2644,6 +2712,7 @@ COMMANDS: tuple[Command, ...] = (
             "After a key or a timeout the engine is not started afresh: the next recognition goes on with what it has heard, so an answer that came too late may be taken for that to the next question. SpeechDestroy and SpeechCreate make a clean start, and then the grammars are loaded again.",
             "The key that ends the recognition does not stop the prompt, which may be heard on under the next command.",
             "A new command does not cut it short, so a recognition without a timeout that the engine never ends lasts until the hangup.",
+            "The first result need not be the best: they come in the order that the engine's module gives them, which for res_speech_aeap is the reverse of the engine's own. Compare the scores. Seen on 22.",
             "Asterisk cuts the results at 4095 bytes; a guess that lost its end is left out of `results`. The text is quoted and not escaped, so quotes in it are taken as they come.",
             "The channel keeps giving signed linear at 8 kHz afterwards, unlike after SpeechBackground: a wideband recording that is made next holds no more than telephone quality.",
         ),
@@ -2821,6 +2890,7 @@ COMMANDS: tuple[Command, ...] = (
                 type="string",
                 about="The text, in one line; a line feed cannot be expressed.",
                 empty="nothing is sent, and the answer is success",
+                documented="text to send",
             ),
         ),
         examples=(
@@ -2875,6 +2945,7 @@ COMMANDS: tuple[Command, ...] = (
                 type="path",
                 about="Picture without its extension, which was `.jpg` (`core show image formats`). A relative name stands in the folder `images` of Asterisk's data directory; `NAME-LANGUAGE`, with the channel's language, goes first.",
                 allow_empty=False,
+                documented="image",
             ),
         ),
         about="Only IAX2 channels carry pictures, and from Asterisk 16 on there is none to send: the module that read JPEG files is gone, and no other reads any. The command is still there and still answers success.",
@@ -2942,6 +3013,7 @@ COMMANDS: tuple[Command, ...] = (
                 about="Bare name, without `${}`, in the right case; or a function call, such as `CALLERID(num)` or `CDR(duration)`.",
                 allow_empty=False,
                 quirk="Only a name whose last character is `)` is taken for a function. `${X}`, `X:1:2` and `$[...]` are not understood here and read as variables that are not set: GetFullVariable evaluates them. A function is run, one that runs programs such as SHELL included, so never build the name from what a stranger sent.",
+                documented="variablename",
             ),
         ),
         result="VariableResult",
@@ -3006,6 +3078,7 @@ COMMANDS: tuple[Command, ...] = (
                 about="The text to evaluate, such as `${CALLERID(name)}` or `${EXTEN:0:3}-${EPOCH}`. Warning: functions run too, and SHELL among them runs programs on the exchange, so never put what a caller or another stranger wrote into this text. Put it into a variable with SetVariable, which evaluates nothing, and name that variable here: what a variable holds is not evaluated again.",
                 empty="gives an empty value",
                 quirk='Not the name of a variable: `GetFullVariable("EXTEN")` gives `EXTEN`. For a fetch that no value can disturb, ask for `${BASE64_ENCODE(${X})}`.',
+                documented="expression",
             ),
             Argument(
                 name="channel",
@@ -3015,6 +3088,7 @@ COMMANDS: tuple[Command, ...] = (
                 wire="omit",
                 allow_empty=False,
                 quirk="A channel that ends meanwhile is an unknown one. Asterisk takes an empty name for an unknown channel too, so one is refused here.",
+                documented="channelname",
             ),
         ),
         result="VariableResult",
@@ -3063,6 +3137,7 @@ COMMANDS: tuple[Command, ...] = (
                 about="Bare name, without `${}`; or a function call that can be written, such as `CALLERID(name)`. `_` before the name hands the variable down to channels that this one dials, `__` to theirs as well; neither is part of the name.",
                 allow_empty=False,
                 quirk="An empty name makes Asterisk read before the start of the text, which is undefined, so one is refused here. A name that ends in `)` calls that function, so never build the name from what a stranger sent.",
+                documented="variablename",
             ),
             Argument(
                 name="value",

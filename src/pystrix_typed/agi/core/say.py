@@ -536,8 +536,9 @@ class SayAlpha(Action[DigitResult]):
         - 12.0.0: The case argument.
         - 16.21.0: A listed key neither ends the speaking nor is reported, unless it falls into the
           last sound; from 18.7.0 and 19.0.0 too. Mended in 16.24.0, 18.10.0 and 19.2.0.
-        - 16.21.0: Fails (-1) when its first character has no sound or has its case announced; from
-          18.7.0 and 19.0.0 too. Mended in 16.30.0, 18.16.0, 19.8.0 and 20.1.0.
+        - 16.21.0: Fails (-1) when its first character has no sound and another one follows, or has
+          its case announced; from 18.7.0 and 19.0.0 too. Mended in 16.30.0, 18.16.0, 19.8.0 and
+          20.1.0.
         - Documentation: Asterisk calls the text a number, and does not document the case argument.
 
     Source: res_agi.c handle_sayalpha.
@@ -637,8 +638,8 @@ class SayPhonetic(Action[DigitResult]):
     History:
         - 16.21.0: A listed key neither ends the speaking nor is reported, unless it falls into the
           last sound; from 18.7.0 and 19.0.0 too. Mended in 16.24.0, 18.10.0 and 19.2.0.
-        - 16.21.0: Fails (-1) when its first character has no sound; from 18.7.0 and 19.0.0 too.
-          Mended in 16.30.0, 18.16.0, 19.8.0 and 20.1.0.
+        - 16.21.0: Fails (-1) when its first character has no sound and another one follows; from
+          18.7.0 and 19.0.0 too. Mended in 16.30.0, 18.16.0, 19.8.0 and 20.1.0.
 
     Source: res_agi.c handle_sayphonetic.
     """

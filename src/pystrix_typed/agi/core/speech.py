@@ -64,6 +64,10 @@ class SpeechCreate(Action[None]):
           call is recognized in the quality of a telephone. An engine that cannot take that fails
           here; from Asterisk 18.21, 20.6 and 21.1 on it may be created, but AGI feeds it 8 kHz all
           the same.
+        - Making an engine of res_speech_aeap brings the call under the rules for outsiders for the
+          rest of its life: functions that reach beyond the call, SHELL and FILE among them, are
+          refused (GET VARIABLE answers 0) in the script and in the dialplan after it, unless
+          asterisk.conf sets live_dangerously. Seen on 22.
         - Out of memory, Asterisk gives no reply at all here, so that only a deadline ends the wait.
 
     History:
@@ -511,6 +515,9 @@ class SpeechRecognize(Action[SpeechRecognizeResult]):
           the next command.
         - A new command does not cut it short, so a recognition without a timeout that the engine
           never ends lasts until the hangup.
+        - The first result need not be the best: they come in the order that the engine's module
+          gives them, which for res_speech_aeap is the reverse of the engine's own. Compare the
+          scores. Seen on 22.
         - Asterisk cuts the results at 4095 bytes; a guess that lost its end is left out of
           `results`. The text is quoted and not escaped, so quotes in it are taken as they come.
         - The channel keeps giving signed linear at 8 kHz afterwards, unlike after SpeechBackground:
