@@ -27,7 +27,9 @@ class Exclusion(NamedTuple):
     only: tuple[int, ...] = ()
 
 
-_NO_ENGINE = "needs a speech engine, and Asterisk brings none"
+_NO_ENGINE = "needs a speech engine, and this Asterisk has no module for one of our own"
+#: `engine` needs res_speech_aeap, which 16 has not.
+_BEFORE_AEAP = (16,)
 _NO_MEMORY = "needs an Asterisk that is out of memory"
 _RACE = (
     "the caller would have to hang up within the microseconds between the arrival of the command "
@@ -63,9 +65,14 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
         "needs a far end that sends an empty text; Asterisk itself sends none",
     ),
     Exclusion(("SEND TEXT", "SEND IMAGE"), ("hangup",), _RACE),
-    Exclusion(("SPEECH CREATE",), ("created",), _NO_ENGINE),
-    Exclusion(("SPEECH SET",), ("set",), _NO_ENGINE),
-    Exclusion(("SPEECH DESTROY",), ("destroyed",), _NO_ENGINE),
-    Exclusion(GRAMMAR, ("accepted",), _NO_ENGINE),
-    Exclusion(("SPEECH RECOGNIZE",), ("speech", "digit", "timed-out", "hangup"), _NO_ENGINE),
+    Exclusion(GRAMMAR, ("accepted",), "needs a speech engine that knows grammars"),
+    Exclusion(("SPEECH CREATE",), ("created",), _NO_ENGINE, _BEFORE_AEAP),
+    Exclusion(("SPEECH SET",), ("set",), _NO_ENGINE, _BEFORE_AEAP),
+    Exclusion(("SPEECH DESTROY",), ("destroyed",), _NO_ENGINE, _BEFORE_AEAP),
+    Exclusion(
+        ("SPEECH RECOGNIZE",),
+        ("speech", "digit", "timed-out", "hangup"),
+        _NO_ENGINE,
+        _BEFORE_AEAP,
+    ),
 )

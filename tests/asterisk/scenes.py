@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pystrix_typed.agi.core.catalogue import COMMANDS
 
 from .calls import Far
+from .engine import join, speech_engine
 from .scene import LATER, Ask, Scene
 from .scenes_media import MEDIA
 from .stages import (
@@ -268,6 +269,45 @@ SPEECH = (
             Ask('SpeechRecognize("beep", 1)', "failed"),
             Ask("SpeechDestroy()", "no-object"),
         ),
+    ),
+    Scene(
+        "a speech engine",
+        (
+            Ask('SpeechCreate("vosk")', "failed"),
+            Ask('SpeechCreate("hearing")', "created"),
+            Ask("SpeechCreate()", "failed"),
+            # An engine of this kind knows no grammars.
+            Ask('SpeechLoadGrammar("menu", "/menu.gram")', "refused"),
+            Ask('SpeechActivateGrammar("menu")', "refused"),
+            Ask('SpeechDeactivateGrammar("menu")', "refused"),
+            Ask('SpeechUnloadGrammar("menu")', "refused"),
+            Ask('SpeechSet("hear", "say \\"yes\\" twice")', "set"),
+            Ask('SpeechRecognize("beep", 3)', "speech", gives={"ended_by": "speech"}),
+            Ask('SpeechSet("hear", "")', "set"),
+            Ask('SpeechRecognize("beep", 1)', "timed-out", gives={"digit": None, "results": []}),
+            Ask("SpeechDestroy()", "destroyed"),
+            Ask("SpeechDestroy()", "no-object"),
+        ),
+        stage=speech_engine,
+        bring=join("speech", "Wait(20)"),
+        only=(22,),
+    ),
+    Scene(
+        "a key, and not speech",
+        (
+            Ask("SpeechCreate()", "created"),
+            Ask('SpeechRecognize("vm-intro", 3)', "digit", gives={"digit": "5"}),
+        ),
+        stage=speech_engine,
+        bring=join("speech-key", "Wait(0.5)", "SendDTMF(5)", "Wait(20)"),
+        only=(22,),
+    ),
+    Scene(
+        "a hangup, and not speech",
+        (Ask("SpeechCreate()", "created"), Ask('SpeechRecognize("vm-intro", 3)', "hangup")),
+        stage=speech_engine,
+        bring=join("speech-hangup", "Wait(0.5)", "Hangup()"),
+        only=(22,),
     ),
 )
 

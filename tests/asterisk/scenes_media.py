@@ -102,6 +102,21 @@ MEDIA = (
         )
         for long, short in (SPELLED | WHOLE).items()
     ),
+    # 16.28 has a fault there that is mended since.
+    Scene(
+        "signs without a sound",
+        (
+            Ask('SayAlpha("é")', "completed"),
+            Ask('SayAlpha("éa")', "failed", only=(16,)),
+            Ask('SayAlpha("éa")', "completed", only=(22,)),
+            Ask('SayAlpha("A", "", "upper")', "failed", only=(16,)),
+            Ask('SayAlpha("A", "", "upper")', "completed", only=(22,)),
+            Ask('SayPhonetic("éa")', "failed", only=(16,)),
+            Ask('SayPhonetic("éa")', "completed", only=(22,)),
+            Ask('SayDigits("1-*#")', "completed"),
+            Ask('SayDigits("1")', "usage", 'SAY DIGITS "*1" ""'),
+        ),
+    ),
     Scene(
         "nothing to say",
         (
