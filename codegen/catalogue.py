@@ -51,7 +51,10 @@ def command_data(command: Command, topic: str, scope: Scope) -> data.Command:
         since=command.since,
         source=flat(command.source),
         outcomes=tuple(_outcome(outcome, scope) for outcome in command.outcomes),
-        arguments=tuple(_argument(argument) for argument in command.arguments),
+        arguments=tuple(
+            _argument(argument, command.documented_as.get(argument.name, ""))
+            for argument in command.arguments
+        ),
         result=command.result or "",
         about=flat(command.about),
         until=command.until or "",
@@ -76,10 +79,13 @@ def command_data(command: Command, topic: str, scope: Scope) -> data.Command:
         quirks=tuple(map(flat, command.quirks)),
         documentation=tuple(map(flat, command.documentation)),
         history=tuple(data.Change(entry.version, flat(entry.change)) for entry in command.history),
+        drift=tuple(
+            data.KnownDifference(flat(entry.difference), flat(entry.why)) for entry in command.drift
+        ),
     )
 
 
-def _argument(argument: Argument) -> data.Argument:
+def _argument(argument: Argument, documented: str) -> data.Argument:
     low, high = argument.range or (None, None)
     return data.Argument(
         name=argument.name,
@@ -105,6 +111,7 @@ def _argument(argument: Argument) -> data.Argument:
         quirk=flat(argument.quirk),
         since=argument.since or "",
         until=argument.until or "",
+        documented=documented,
     )
 
 

@@ -140,6 +140,14 @@ def _command(document: Document, path: Path, command: Command, scope: Scope) -> 
     if not command.examples:
         message = "is missing: at least one {python: ..., wire: ...}"
         document.problem((*path, "examples"), message)
+    known = {argument.name for argument in command.arguments}
+    for name in command.documented_as:
+        if name not in known:
+            message = f"{command.command} has no argument {name!r}"
+            document.problem((*path, "documented_as", name), message)
+    for at, entry in enumerate(command.drift):
+        if entry.difference in [other.difference for other in command.drift[:at]]:
+            document.problem((*path, "drift", at, "difference"), "stands there already")
     check_arguments(document, (*path, "arguments"), command.arguments, scope)
     check_outcomes(document, path, command, scope)
 

@@ -19,6 +19,7 @@ __all__ = [
     "EnumerationsFile",
     "EnvironmentFile",
     "Example",
+    "KnownDifference",
     "Member",
     "Outcome",
     "Range",
@@ -241,6 +242,15 @@ class Change(Entry):
     """What changed."""
 
 
+class KnownDifference(Entry):
+    """Where Asterisk's own documentation lists something else, and why that is so."""
+
+    difference: Text
+    """The words of `pystrix-typed check`, exactly."""
+    why: Text
+    """The reason."""
+
+
 class Command(Entry):
     """One AGI command."""
 
@@ -289,6 +299,10 @@ class Command(Entry):
     """Where Asterisk's own documentation is wrong."""
     history: tuple[Change, ...] = ()
     """What changed when."""
+    documented_as: dict[str, Text] = {}
+    """Names that Asterisk's own documentation has for arguments, where they are others."""
+    drift: tuple[KnownDifference, ...] = ()
+    """Where Asterisk's own documentation lists something else."""
     source: Text
     """Where it stands in Asterisk's source."""
 

@@ -21,6 +21,7 @@ __all__ = [
     "Condition",
     "Enumeration",
     "Interruption",
+    "KnownDifference",
     "Member",
     "Outcome",
     "ReplyExample",
@@ -61,6 +62,7 @@ class Argument(NamedTuple):
         quirk: What is odd about it.
         since: First version of Asterisk that has it.
         until: First version that has it no more.
+        documented: Its name in Asterisk's own documentation, when that is another.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Argument(NamedTuple):
     quirk: str = ""
     since: str = ""
     until: str = ""
+    documented: str = ""
 
 
 class Condition(NamedTuple):
@@ -218,6 +221,13 @@ class Change(NamedTuple):
     change: str
 
 
+class KnownDifference(NamedTuple):
+    """Where Asterisk's own documentation differs from the catalogue, and why it may."""
+
+    difference: str
+    why: str
+
+
 class Command(NamedTuple):
     """One AGI command.
 
@@ -247,6 +257,7 @@ class Command(NamedTuple):
         quirks: Traps.
         documentation: Where Asterisk's own documentation is wrong.
         history: What changed when.
+        drift: Where Asterisk's own documentation lists something else.
     """
 
     name: str
@@ -274,6 +285,7 @@ class Command(NamedTuple):
     quirks: tuple[str, ...] = ()
     documentation: tuple[str, ...] = ()
     history: tuple[Change, ...] = ()
+    drift: tuple[KnownDifference, ...] = ()
 
 
 class ResultField(NamedTuple):

@@ -7,12 +7,13 @@ traceback.
 from __future__ import annotations
 
 import sys
-from pathlib import Path  # noqa: TC003 - typer reads the annotations when it runs
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pystrix_typed import __version__
+from pystrix_typed.cli.documentation import DEFAULT
 from pystrix_typed.cli.problem import Problem
 
 __all__ = ["app", "run"]
@@ -89,3 +90,21 @@ def generate(
     from pystrix_typed.cli import generate as module
 
     raise typer.Exit(module.generate(check=check, spec=spec, out=out))
+
+
+@app.command()
+def check(
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="The documentation that an Asterisk ships.")
+    ] = Path(DEFAULT),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of lines.")
+    ] = False,
+) -> None:
+    """Compare the commands of this package with those that an Asterisk documents.
+
+    Exit status: 0 all as expected, 1 something differs, 2 the documentation cannot be read.
+    """
+    from pystrix_typed.cli import check as module
+
+    raise typer.Exit(module.check(path, as_json=as_json))

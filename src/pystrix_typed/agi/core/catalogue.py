@@ -460,8 +460,8 @@ COMMANDS: tuple[Command, ...] = (
         documentation=("Asterisk documents on and off; mate and tdd exist too.",),
         drift=(
             KnownDifference(
-                difference="'boolean' is one of off, on in the documentation, one of mate, off, on, tdd in the catalogue",
-                why="The code compares with `mate` and `tdd` as well.",
+                difference="'boolean' is one of off, on in the documentation, one of mate, off, on in the catalogue",
+                why="The code compares with `mate` as well.",
             ),
         ),
     ),
