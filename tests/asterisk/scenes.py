@@ -47,6 +47,21 @@ def dead() -> Iterator[Ask]:
             yield Ask(command.examples[0].python, "dead-channel")
 
 
+#: Numbers that are none.
+MALFORMED = (
+    Ask("WaitForDigit(0)", "usage", "WAIT FOR DIGIT soon"),
+    Ask("WaitForDigit(0)", "usage", 'WAIT FOR DIGIT ""'),
+    Ask("SetAutohangup()", "usage", "SET AUTOHANGUP soon"),
+    Ask("SayNumber(1)", "usage", 'SAY NUMBER one ""'),
+    Ask('SayDigits("1")', "usage", 'SAY DIGITS one ""'),
+    Ask("SayDate(0)", "usage", 'SAY DATE today ""'),
+    Ask("SayTime(0)", "usage", 'SAY TIME now ""'),
+    Ask("SayDatetime(0)", "usage", 'SAY DATETIME now ""'),
+    Ask('StreamFile("beep")', "usage", 'STREAM FILE beep "" start'),
+    Ask('ControlStreamFile("beep")', "usage", 'CONTROL STREAM FILE beep "" fast'),
+    Ask('RecordFile("scene")', "usage", 'RECORD FILE scene wav "" soon'),
+)
+
 #: Legal on a dead channel, and what they then answer.
 DEAD = (
     Ask("Noop()", "done"),
@@ -234,6 +249,11 @@ DIALPLAN = (
         ),
     ),
     Scene(
+        "a hangup during an application",
+        (Ask('Exec("Wait", ["5"])', "value", gives={"value": -1}),),
+        far=Far().wait(LATER).hangup(),
+    ),
+    Scene(
         "no routines",
         (Ask('Gosub("subs", "silent", 1)', "invalid-command"),),
         stage=no_gosub,
@@ -336,6 +356,7 @@ HUNG_UP = (
 
 SCENES: tuple[Scene, ...] = (
     Scene("wrong words", tuple(refused())),
+    Scene("malformed numbers", MALFORMED),
     Scene("more words", IGNORED),
     Scene("dead", tuple(dead()), dead=True),
     Scene("dead, and legal", DEAD, dead=True),
