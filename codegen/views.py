@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING
 from . import kinds
 from .conditions import condition
 from .docs import action_docstring, result_docstring
+from .runtime import wire
 
 if TYPE_CHECKING:
     from .model import Argument, Command, Outcome, Result
     from .scope import Scope
+
+#: The first release; what the spec says of all that it had.
+FIRST = (1, 0)
+#: Later than every version.
+EVER = (1_000_000,)
+#: The module that brings AGI itself.
+MODULE = "res_agi.so"
 
 __all__ = ["ActionView", "Branch", "ResultView", "action_view", "result_view"]
 
@@ -140,11 +148,32 @@ def _constants(command: Command) -> tuple[tuple[str, str], ...]:
         found.append(("_multiline", "True"))
     if command.answers_twice:
         found.append(("_answers_twice", "True"))
+    if command.module != MODULE:
+        found.append(("_module", repr(command.module)))
+    versions = _versions(command)
+    if versions:
+        # What was removed has to be looked at whatever the version is.
+        ever = any(until for *_, until in versions)
+        newest = EVER if ever else max(wire.version(since) for _, _, since, _ in versions)
+        found.append(("_newest", repr(newest)))
+        found.append(("_versions", repr(versions)))
     codes = _codes(command)
     if codes != (200,):
         found.append(("_codes", repr(codes)))
     if command.usage_hint:
         found.append(("_usage_hint", repr(" ".join(command.usage_hint.split()))))
+    return tuple(found)
+
+
+def _versions(command: Command) -> tuple[tuple[str, object, str, str], ...]:
+    """Give what not every Asterisk has: name, value when it is left out, since, until."""
+    found: list[tuple[str, object, str, str]] = []
+    if wire.version(command.since) > FIRST or command.until:
+        found.append(("", None, command.since, command.until or ""))
+    for argument in command.arguments:
+        if argument.since or argument.until:
+            row = (argument.name, argument.default, argument.since or "", argument.until or "")
+            found.append(row)
     return tuple(found)
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pystrix_typed.agi.exceptions import AGITimeoutError as AGITimeoutError
     from pystrix_typed.agi.exceptions import AGIUnknownError as AGIUnknownError
     from pystrix_typed.agi.exceptions import AGIUsageError as AGIUsageError
+    from pystrix_typed.agi.exceptions import AGIVersionError as AGIVersionError
     from pystrix_typed.agi.fastagi import FastAGI as FastAGI
     from pystrix_typed.agi.record import Action as Action
     from pystrix_typed.agi.record import Item as Item
@@ -66,6 +67,7 @@ __all__ = [
     "AGITimeoutError",
     "AGIUnknownError",
     "AGIUsageError",
+    "AGIVersionError",
     "Action",
     "Audio",
     "Environment",

@@ -9,6 +9,7 @@
     │   │   └── AGIDBError            the Asterisk database has no such key, or failed
     │   ├── AGIUsageError             520: Asterisk refused the arguments
     │   ├── AGIInvalidCommandError    510: unknown command, or its module is not loaded
+    │   ├── AGIVersionError           not sent: this Asterisk does not have it yet, or no more
     │   ├── AGINoResultError          a reply without "result="
     │   ├── AGIProtocolError          the peer broke the protocol: too long, not AGI at all
     │   ├── AGITimeoutError           the command's deadline passed (a TimeoutError too)
@@ -53,6 +54,7 @@ __all__ = [
     "AGITimeoutError",
     "AGIUnknownError",
     "AGIUsageError",
+    "AGIVersionError",
 ]
 
 
@@ -111,6 +113,14 @@ class AGIUsageError(AGIError):
 
 class AGIInvalidCommandError(AGIError):
     """Asterisk does not know the command (510), or the module that brings it is not loaded."""
+
+
+class AGIVersionError(AGIError):
+    """This Asterisk does not have the command or an argument that was given: not yet, or no more.
+
+    Nothing was sent. The session knows the version from `agi_version`; where that names none,
+    nothing is refused.
+    """
 
 
 class AGINoResultError(AGIError):

@@ -55,7 +55,7 @@ from pystrix_typed.agi.exceptions import (
     AGIUsageError,
 )
 from pystrix_typed.agi.stream import NUDGE, Stream, without_notices
-from pystrix_typed.agi.wire import LINE_LIMIT_BEFORE_8K, line_limit, parse, variables_of
+from pystrix_typed.agi.wire import LINE_LIMIT_BEFORE_8K, line_limit, parse, variables_of, version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class Protocol(Stream):
         max_reply: Bytes that one reply may take.
 
     Attributes:
+        asterisk_version: The version that Asterisk told at the start; empty when it told none.
         sending: Bytes were handed to the driver and are not known to be written whole.
     """
 
@@ -108,6 +109,7 @@ class Protocol(Stream):
         "_resync_timeout",
         "_unsure",
         "_verify_values",
+        "asterisk_version",
         "sending",
     )
 
@@ -130,6 +132,7 @@ class Protocol(Stream):
         self._in_flight: AnyAction | None = None
         # Something may be on its way that no command asked for.
         self._unsure = False
+        self.asterisk_version: tuple[int, ...] = ()
         self.sending = False
 
     # ---- what the driver calls ----
@@ -162,6 +165,7 @@ class Protocol(Stream):
         variables = variables_of(bytes(buffer[: max(end, 0)]))
         del buffer[: end + 2]
         self._max_line = line_limit(variables.get("agi_version", ""))
+        self.asterisk_version = version(variables.get("agi_version", ""))
         # What strangers name can hold an empty line: then the rest of the variables is yet to come.
         last = next(reversed(variables), "")
         self._unsure = "agi_version" in variables and last in _STRANGERS
@@ -176,6 +180,8 @@ class Protocol(Stream):
             AGIError: See `pystrix_typed.agi.exceptions`.
             ValueError: The command is too long for this Asterisk. Nothing was sent.
         """
+        if action._newest > self.asterisk_version:
+            self._refuse_version(action)
         line = action.line
         if len(line) > self._max_line:
             raise ValueError(
@@ -278,6 +284,13 @@ class Protocol(Stream):
                 action=action,
             )
 
+    def _refuse_version(self, action: AnyAction) -> None:
+        """Raise if this Asterisk does not have what the action asks for."""
+        if self.asterisk_version:
+            from pystrix_typed.agi.versions import refuse
+
+            refuse(action, self.asterisk_version)
+
     def _meaning(self, action: Action[R], reply: Reply) -> tuple[R] | AGIException:
         """Give what the action reads in the reply, or the exception that it makes of it."""
         try:
@@ -298,7 +311,9 @@ class Protocol(Stream):
         self._unsure = reply.code not in (510, 511, 520)
         if reply.code == 510:
             kind, outcome = AGIInvalidCommandError, "invalid-command"
-            meaning = "this Asterisk does not know the command, or its module is not loaded"
+            from pystrix_typed.agi.versions import unknown_command
+
+            meaning = unknown_command(action, self.asterisk_version)
         elif reply.code == 511:
             self.note_hangup(AGIDeadChannelError)
             kind, outcome = AGIDeadChannelError, "dead-channel"

@@ -163,6 +163,11 @@ class Action(Record, Generic[R_co]):
     _answers_twice: ClassVar[bool] = False
     _codes: ClassVar[tuple[int, ...]] = (200,)
     _usage_hint: ClassVar[str] = ""
+    _module: ClassVar[str] = "res_agi.so"
+    # From this version of Asterisk on nothing is to be refused; empty for "from the first one on".
+    _newest: ClassVar[tuple[int, ...]] = ()
+    # Name (empty for the command itself), value when it is left out, since, until.
+    _versions: ClassVar[tuple[tuple[str, object, str, str], ...]] = ()
 
     def _words(self) -> Words:
         """Give the arguments as they travel; an omitted one is None."""

@@ -115,6 +115,11 @@ class Session:
             self._environment = Environment(self._variables)
         return self._environment
 
+    @property
+    def asterisk_version(self) -> tuple[int, ...]:
+        """The numbers of Asterisk's version, to compare: ``(22, 10, 1)``; () when it told none."""
+        return self._protocol.asterisk_version
+
     def get_environment(self) -> dict[str, str]:
         """Give a copy of the ``agi_*`` variables, as Asterisk sent them."""
         return dict(self._variables)

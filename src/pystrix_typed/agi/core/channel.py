@@ -643,6 +643,8 @@ class AsyncAGIBreak(Action[None]):
     __slots__ = ()
     command = "ASYNCAGI BREAK"
     _dead = True
+    _newest = (1, 6, 0)
+    _versions = (("", None, "1.6.0", ""),)
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""

@@ -219,6 +219,9 @@ class Gosub(Action[GosubResult]):
     __slots__ = ("context", "extension", "priority", "args")
     command = "GOSUB"
     _settles = ("abnormal-exit",)
+    _module = "app_stack.so"
+    _newest = (1, 6, 0)
+    _versions = (("", None, "1.6.0", ""),)
     _codes = (200, 503)
     context: str
     extension: str

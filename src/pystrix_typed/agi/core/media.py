@@ -645,6 +645,8 @@ class ControlStreamFile(Action[ControlledPlaybackResult]):
     __slots__ = ("filename", "escape_digits", "skip", "forward", "rewind", "pause", "offset")
     command = "CONTROL STREAM FILE"
     _settles = ("failed",)
+    _newest = (12, 0, 0)
+    _versions = (("", None, "1.2.0", ""), ("offset", None, "12.0.0", ""))
     filename: str
     escape_digits: str
     skip: int
@@ -780,6 +782,8 @@ class GetOption(Action[PlaybackResult]):
     __slots__ = ("filename", "escape_digits", "timeout")
     command = "GET OPTION"
     _settles = ("failed", "no-digit")
+    _newest = (1, 2, 0)
+    _versions = (("", None, "1.2.0", ""),)
     filename: str
     escape_digits: str
     timeout: int

@@ -86,6 +86,8 @@ class SayNumber(Action[DigitResult]):
     __slots__ = ("number", "escape_digits", "gender")
     command = "SAY NUMBER"
     _settles = ("failed",)
+    _newest = (1, 6, 0)
+    _versions = (("gender", None, "1.6.0", ""),)
     number: int
     escape_digits: str
     gender: str | None
@@ -181,6 +183,8 @@ class SayDatetime(Action[DigitResult]):
     __slots__ = ("seconds", "escape_digits", "format", "timezone")
     command = "SAY DATETIME"
     _settles = ("failed",)
+    _newest = (1, 2, 0)
+    _versions = (("", None, "1.2.0", ""),)
     seconds: int
     escape_digits: str
     format: str | None
@@ -283,6 +287,8 @@ class SayDate(Action[DigitResult]):
     __slots__ = ("seconds", "escape_digits")
     command = "SAY DATE"
     _settles = ("failed",)
+    _newest = (1, 2, 0)
+    _versions = (("", None, "1.2.0", ""),)
     seconds: int
     escape_digits: str
 
@@ -547,6 +553,8 @@ class SayAlpha(Action[DigitResult]):
     __slots__ = ("characters", "escape_digits", "case")
     command = "SAY ALPHA"
     _settles = ("failed",)
+    _newest = (12, 0, 0)
+    _versions = (("", None, "1.2.0", ""), ("case", None, "12.0.0", ""))
     characters: str
     escape_digits: str
     case: Literal["all", "lower", "none", "upper"] | None

@@ -82,6 +82,8 @@ class SpeechCreate(Action[None]):
 
     __slots__ = ("engine",)
     command = "SPEECH CREATE"
+    _newest = (1, 6, 0)
+    _versions = (("", None, "1.6.0", ""),)
     engine: str | None
 
     def __init__(self, engine: str | None = None) -> None:
@@ -142,6 +144,8 @@ class SpeechSet(Action[None]):
 
     __slots__ = ("name", "value")
     command = "SPEECH SET"
+    _newest = (1, 6, 0)
+    _versions = (("", None, "1.6.0", ""),)
     name: str
     value: str
 
@@ -199,6 +203,8 @@ class SpeechDestroy(Action[None]):
     __slots__ = ()
     command = "SPEECH DESTROY"
     _dead = True
+    _newest = (1, 6, 0)
+    _versions = (("", None, "1.6.0", ""),)
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""
@@ -251,6 +257,8 @@ class SpeechLoadGrammar(Action[None]):
 
     __slots__ = ("grammar", "path")
     command = "SPEECH LOAD GRAMMAR"
+    _newest = (1, 6, 0)
+    _versions = (("", None, "1.6.0", ""),)
     grammar: str
     path: str
 
@@ -317,6 +325,8 @@ class SpeechUnloadGrammar(Action[None]):
     __slots__ = ("grammar",)
     command = "SPEECH UNLOAD GRAMMAR"
     _dead = True
+    _newest = (1, 6, 0)
+    _versions = (("", None, "1.6.0", ""),)
     grammar: str
 
     def __init__(self, grammar: str) -> None:
@@ -376,6 +386,8 @@ class SpeechActivateGrammar(Action[None]):
 
     __slots__ = ("grammar",)
     command = "SPEECH ACTIVATE GRAMMAR"
+    _newest = (1, 6, 0)
+    _versions = (("", None, "1.6.0", ""),)
     grammar: str
 
     def __init__(self, grammar: str) -> None:
@@ -432,6 +444,8 @@ class SpeechDeactivateGrammar(Action[None]):
 
     __slots__ = ("grammar",)
     command = "SPEECH DEACTIVATE GRAMMAR"
+    _newest = (1, 6, 0)
+    _versions = (("", None, "1.6.0", ""),)
     grammar: str
 
     def __init__(self, grammar: str) -> None:
@@ -535,6 +549,8 @@ class SpeechRecognize(Action[SpeechRecognizeResult]):
 
     __slots__ = ("prompt", "timeout", "offset")
     command = "SPEECH RECOGNIZE"
+    _newest = (1, 6, 0)
+    _versions = (("", None, "1.6.0", ""),)
     prompt: str
     timeout: int
     offset: int

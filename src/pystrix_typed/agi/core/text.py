@@ -160,6 +160,8 @@ class ReceiveText(Action[ReceiveTextResult]):
     command = "RECEIVE TEXT"
     _settles = ("timed-out",)
     _multiline = True
+    _newest = (1, 2, 0)
+    _versions = (("", None, "1.2.0", ""),)
     timeout: int
 
     def __init__(self, timeout: float | timedelta = -1) -> None:

@@ -168,6 +168,8 @@ class GetFullVariable(Action[VariableResult]):
     command = "GET FULL VARIABLE"
     _dead = True
     _multiline = True
+    _newest = (1, 2, 0)
+    _versions = (("", None, "1.2.0", ""),)
     variable: str
     channel: str | None
 
