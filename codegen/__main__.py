@@ -68,8 +68,8 @@ def _generate(spec_folder: Path | None, out: Path | None, *, check: bool) -> int
     from .output import compare, write
     from .preview import preview
     from .problems import SpecError
-    from .render import FormatterError, render, schema
-    from .runtime import CORE, SPEC
+    from .render import FormatterError, pages, render, schema
+    from .runtime import CORE, REFERENCE, SPEC
     from .scope import Scope
 
     folder = SPEC if spec_folder is None else spec_folder
@@ -94,6 +94,8 @@ def _generate(spec_folder: Path | None, out: Path | None, *, check: bool) -> int
         found = [compare(out, files)]
         if core and CORE is not None and _same(out, CORE):
             found.append(compare(SPEC, {"schema.json": schema()}, alone=False))
+            if REFERENCE is not None:
+                found.append(compare(REFERENCE, pages(spec, scope)))
     except SpecError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)

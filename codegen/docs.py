@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "action_docstring",
+    "argument_text",
     "enumeration_docstring",
+    "field_text",
     "member_about",
     "module_docstring",
     "result_docstring",
@@ -36,7 +38,7 @@ def action_docstring(command: Command, scope: Scope) -> str:
     if command.arguments:
         lines = ["Args:"]
         for argument in command.arguments:
-            lines += item(argument.name, _argument(argument, scope), CLASS)
+            lines += item(argument.name, argument_text(argument, scope), CLASS)
         blocks.append(lines)
     blocks += [_returns(command, scope), _raises(command), _examples(command)]
     if command.quirks:
@@ -71,7 +73,8 @@ def _until(until: str | None) -> str:
     return f", and no more since {until}" if until else ""
 
 
-def _argument(argument: Argument, scope: Scope) -> str:
+def argument_text(argument: Argument, scope: Scope) -> str:
+    """Give everything that there is to say about an argument, in one line."""
     parts = [sentence(argument.about), unit(argument)]
     if argument.type == "choice":
         shown = ", ".join(f"`{value}`" for value in values_of(argument, scope))
@@ -154,11 +157,12 @@ def result_docstring(result: Result) -> str:
     first, rest = headline(result.about)
     lines = ["Attributes:"]
     for field in result.fields:
-        lines += item(field.name, _field(field), CLASS)
+        lines += item(field.name, field_text(field), CLASS)
     return docstring(first, [rest, lines], CLASS)
 
 
-def _field(field: ResultField) -> str:
+def field_text(field: ResultField) -> str:
+    """Give what a field tells, with its unit."""
     text = sentence(field.about)
     if field.type == "samples" and "sample" not in text:
         text += " In samples."

@@ -82,7 +82,7 @@ def compare(folder: Path, wanted: Mapping[str, bytes], *, alone: bool = True) ->
             name = path.relative_to(folder).as_posix()
             if name in wanted or "__pycache__" in path.parts or path.is_dir():
                 continue
-            ours = path.suffix == ".py" and _ours(path.read_bytes())
+            ours = path.suffix in {".md", ".py"} and _ours(path.read_bytes())
             (found.orphans if ours else found.strays).append(name)
     return found
 
@@ -90,9 +90,8 @@ def compare(folder: Path, wanted: Mapping[str, bytes], *, alone: bool = True) ->
 def _ours(content: bytes) -> bool:
     if not content.strip():
         return True  # an empty __init__.py, say: nothing is lost
-    return (
-        content.startswith(MARK.encode()) and b"do not edit" in content.partition(b"\n")[0].lower()
-    )
+    first = content.partition(b"\n")[0].removeprefix(b"<!-").lstrip(b"-# ")
+    return first.startswith(MARK.lstrip("# ").encode()) and b"do not edit" in first.lower()
 
 
 def write(found: Comparison) -> None:

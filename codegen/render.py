@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import jinja2
 from pydantic.json_schema import models_json_schema
 
-from . import packages
+from . import packages, reference
 from .model import CommandsFile, EnumerationsFile, EnvironmentFile, ResultsFile
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .load import Spec
     from .scope import Scope
 
-__all__ = ["RUFF", "FormatterError", "render", "schema"]
+__all__ = ["RUFF", "FormatterError", "pages", "render", "schema"]
 
 #: The formatter's version, as in the extra ``codegen``: another one may write other bytes.
 RUFF = "0.17.6"
@@ -53,19 +53,34 @@ def render(spec: Spec, scope: Scope, *, core: bool) -> dict[str, bytes]:
     Raises:
         FormatterError: The formatter is not the one that is pinned.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates", encoding="utf-8"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # it is Python, not HTML
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = _environment()
     sources: dict[str, str] = {}
     for page in packages.pages(spec, scope, core=core):
         template = environment.get_template(f"{page.template}.py.jinja")
         sources[f"{page.module}.py"] = template.render(page.values)
     return _format(sources)
+
+
+def pages(spec: Spec, scope: Scope) -> dict[str, bytes]:
+    """Render the reference of a spec: the bytes of each Markdown page, by its name."""
+    environment = _environment()
+    found: dict[str, bytes] = {}
+    for sheet in reference.sheets(spec, scope):
+        text = environment.get_template(f"{sheet.template}.md.jinja").render(sheet.values)
+        # A loop leaves the empty line behind its last item.
+        found[f"{sheet.name}.md"] = (text.rstrip("\n") + "\n").encode()
+    return found
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates", encoding="utf-8"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # it is Python and Markdown, not HTML
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
 
 
 def _format(sources: Mapping[str, str]) -> dict[str, bytes]:

@@ -12,6 +12,7 @@ from pathlib import Path
 __all__ = [
     "CHECKOUT",
     "CORE",
+    "REFERENCE",
     "SPEC",
     "catalogue_model",
     "exceptions",
@@ -40,3 +41,6 @@ SPEC = _here.parent / "spec"
 
 #: Where the project's own spec is generated to.
 CORE = None if CHECKOUT is None else _source / "pystrix_typed" / "agi" / "core"
+
+#: Where the reference of the project's own spec is generated to.
+REFERENCE = None if CHECKOUT is None else CHECKOUT / "docs" / "reference"

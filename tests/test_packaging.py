@@ -141,12 +141,15 @@ def test_source_archive_holds_no_litter(unpacked: Path) -> None:
     assert not {name for name in names if any(mark in name for mark in LITTER)}
     assert {name.partition("/")[0] for name in names} <= {
         *(".ci", ".gitattributes", ".github", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md"),
-        *("LICENSE", "PKG-INFO", "README.md", "benchmarks", "codegen", "examples"),
-        *("noxfile.py", "pyproject.toml", "spec", "src", "tests"),
+        *("LICENSE", "PKG-INFO", "README.md", "benchmarks", "codegen", "docs"),
+        *("examples", "noxfile.py", "pyproject.toml", "spec", "src", "tests"),
     }
 
 
-@pytest.mark.parametrize("folder", ["src", "codegen", "spec", "tests", "benchmarks", ".ci"])
+FOLDERS = ["src", "codegen", "spec", "tests", "docs", "examples", "benchmarks", ".ci"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_source_archive_holds_all_of_a_folder(unpacked: Path, folder: str) -> None:
     assert files(unpacked / folder) == files(ROOT / folder)
 
