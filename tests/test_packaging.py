@@ -211,3 +211,13 @@ def test_people_generate_commands_of_their_own(installed: Path, tmp_path: Path) 
     with (tmp_path / "mine" / "ping.py").open("a", encoding="utf-8") as file:
         file.write("# edited by hand\n")
     run(*command, "--check", cwd=tmp_path, status=1)
+
+
+def test_the_example_of_private_commands_comes_from_an_install(
+    installed: Path, tmp_path: Path
+) -> None:
+    example = ROOT / "examples" / "private_commands"
+    options = ("--spec", example / "spec", "--out", tmp_path / "ticket_agi")
+    run(installed / "pystrix-typed", "generate", *options, cwd=tmp_path)
+    made = {file.name: file.read_bytes() for file in (tmp_path / "ticket_agi").glob("*.py")}
+    assert made == {file.name: file.read_bytes() for file in (example / "ticket_agi").glob("*.py")}
