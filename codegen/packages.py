@@ -135,6 +135,7 @@ def _enumerations(entries: tuple[Enumeration, ...], about: str | None) -> Page:
     bases = {"integer": "IntEnum", "string": "StrEnum"}
     values: dict[str, object] = {
         "docstring": docs.module_docstring(about or "Named values."),
+        "constants": any(member.all_constants for entry in entries for member in entry.members),
         "bases": sorted({bases[entry.kind] for entry in entries}),
         "enumerations": [
             {

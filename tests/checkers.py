@@ -49,7 +49,7 @@ def mypy(files: Sequence[Path], folder: Path) -> set[Finding]:
         {} if INSTALLED else {"MYPYPATH": str(PACKAGES)},
     )
     findings: set[Finding] = set()
-    for text in output.splitlines():
+    for text in filter(None, output.splitlines()):  # an empty one is "nothing to report"
         report = json.loads(text)
         found = re.fullmatch(r'Revealed type is "(.*)"', report["message"])
         what = f"reveals {_short(found[1])}" if found else report["code"]
