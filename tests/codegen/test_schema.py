@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pytest
 import yaml
@@ -14,11 +14,21 @@ from jsonschema import Draft202012Validator
 from .workshop import ROOT, SAMPLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from jsonschema import ValidationError
+
+
+class Validator(Protocol):
+    """What is used of a validator: its own stubs leave an argument without a type."""
+
+    def iter_errors(self, instance: object) -> Iterator[ValidationError]: ...
+    def is_valid(self, instance: object) -> bool: ...
+
+
 SCHEMA: dict[str, Any] = json.loads((ROOT / "spec" / "schema.json").read_bytes())
-VALIDATOR = Draft202012Validator(SCHEMA)
+VALIDATOR = cast("Validator", Draft202012Validator(SCHEMA))
 FOLDERS = [ROOT / "spec", ROOT / "examples" / "private_commands" / "spec", SAMPLE]
 FILES = [file for folder in FOLDERS for file in sorted(folder.rglob("*.yaml"))]
 
