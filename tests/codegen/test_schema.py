@@ -1,4 +1,4 @@
-"""The schema that editors complete and check the YAML with: it takes every file, and no broken one."""
+"""The schema that editors use: it takes every file of the spec, and no broken one."""
 
 from __future__ import annotations
 
