@@ -14,28 +14,30 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Self, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 from pystrix_typed.agi.aio_link import Link
 from pystrix_typed.agi.core.environment import Environment
 from pystrix_typed.agi.exceptions import AGITimeoutError
 from pystrix_typed.agi.protocol import Protocol
 from pystrix_typed.agi.script import Script, greet, private, shield, write_at_once
-from pystrix_typed.agi.session import guarded, in_seconds
+from pystrix_typed.agi.session import guarded, in_seconds, show
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
     from datetime import timedelta
     from types import EllipsisType, TracebackType
 
     from pystrix_typed.agi.aio_eagi import EAGI, Audio
+    from pystrix_typed.agi.observing import CommandEvent
     from pystrix_typed.agi.protocol import Exchange
     from pystrix_typed.agi.record import Action
 
 __all__ = ["AGI", "EAGI", "Audio", "FastAGI", "Session"]
 
 R = TypeVar("R")
+Trace: TypeAlias = Callable[[bool, bytes], object]
 
 
 def __getattr__(name: str) -> object:
@@ -52,19 +54,27 @@ class Session:
     A session is opened by ``async with`` or by `start`. It may be shared by tasks: their commands
     are sent one at a time, in the order of the calls, and cancelling one that waits its turn sends
     nothing.
+
+    Attributes:
+        on_command: Called with each command that has ended, in the task that executed it; what it
+            raises is logged. None for nothing.
     """
+
+    on_command: Callable[[CommandEvent], object] | None = None
 
     def __init__(
         self,
         protocol: Protocol,
         timeout: float | timedelta | None,
         handshake_timeout: float | None,
+        debug: bool,
     ) -> None:
         self._protocol = protocol
         self._timeout = in_seconds(timeout)
         self._handshake_timeout = handshake_timeout
         self._turn = asyncio.Lock()
         self._link: Link | None = None
+        self._trace: Trace | None = show if debug else None
         self._closed = False
         self._variables: dict[str, str] = {}
         self._environment: Environment | None = None
@@ -82,6 +92,7 @@ class Session:
             now = asyncio.get_running_loop().time()
             try:
                 self._link = await self._connect()
+                self._link.trace = self._trace
                 self._variables = await self._drive(
                     self._protocol.start(None if limit is None else now + limit)
                 )
@@ -111,6 +122,17 @@ class Session:
         """
         if self._link is None:
             raise RuntimeError("the session was not started: use it with 'async with'")
+        if self.on_command is not None:
+            from pystrix_typed.agi.observing import Watched
+
+            with Watched(self.on_command, action, self._protocol) as watched:
+                result = watched.result = await self._execute(action, timeout)
+                return result
+        return await self._execute(action, timeout)
+
+    async def _execute(
+        self, action: Action[R], timeout: float | timedelta | EllipsisType | None
+    ) -> R:
         limit = self._timeout if timeout is ... else in_seconds(timeout)
         deadline = None if limit is None else asyncio.get_running_loop().time() + limit
         if deadline is not None:
@@ -129,6 +151,17 @@ class Session:
             return await self._drive(self._protocol.execute(action, deadline))
         finally:
             self._turn.release()
+
+    @property
+    def trace(self) -> Trace | None:
+        """Called with whether a piece of the dialogue was sent, and the piece; None for nothing."""
+        return self._trace
+
+    @trace.setter
+    def trace(self, trace: Trace | None) -> None:
+        self._trace = trace
+        if self._link is not None:
+            self._link.trace = trace
 
     @property
     def environment(self) -> Environment:
@@ -193,6 +226,8 @@ class Session:
             data, until = next(steps)
             while True:
                 if data:
+                    if link.trace is not None:
+                        link.trace(True, data)
                     self._write(data)
                     protocol.sending = False
                 came = await link.read(until)
@@ -204,6 +239,8 @@ class Session:
         except BaseException:
             fence = protocol.abandon(clock())
             if fence:
+                if link.trace is not None:
+                    link.trace(True, fence)
                 self._write(fence)
                 protocol.sending = False
             raise
@@ -225,25 +262,36 @@ class FastAGI(Session):
 
     Args:
         connection: A connected socket; the session owns it from here on, and closes it.
+        debug: Write the dialogue to stderr.
         timeout: The deadline of a command in seconds (or a `timedelta`), unless `execute` names
             another; None for none.
         handshake_timeout: Seconds to wait for the variables at the start.
         resync_timeout: Seconds that an abandoned command may take to end before the session is
             given up.
         verify_values: Ask Asterisk to prove the end of every value, at one round trip each.
+        max_environment: Bytes that the variables may take.
+        max_reply: Bytes that one reply may take.
     """
 
     def __init__(
         self,
         connection: socket.socket,
+        debug: bool = False,
         *,
         timeout: float | timedelta | None = None,
         handshake_timeout: float | None = 30.0,
         resync_timeout: float = 30.0,
         verify_values: bool = False,
+        max_environment: int = 65_536,
+        max_reply: int = 1_048_576,
     ) -> None:
-        protocol = Protocol(resync_timeout=resync_timeout, verify_values=verify_values)
-        super().__init__(protocol, timeout, handshake_timeout)
+        protocol = Protocol(
+            resync_timeout=resync_timeout,
+            verify_values=verify_values,
+            max_environment=max_environment,
+            max_reply=max_reply,
+        )
+        super().__init__(protocol, timeout, handshake_timeout, debug)
         self._connection = connection
         self._transport: asyncio.Transport | None = None
 
@@ -275,6 +323,7 @@ class AGI(Session):
     exception that ends the session is told on Asterisk's console.
 
     Args:
+        debug: Write the dialogue to stderr.
         timeout: The deadline of a command in seconds (or a `timedelta`), unless `execute` names
             another; None for none.
         handshake_timeout: Seconds to wait for the variables at the start, which Asterisk sends at
@@ -291,6 +340,7 @@ class AGI(Session):
 
     def __init__(
         self,
+        debug: bool = False,
         *,
         timeout: float | timedelta | None = None,
         handshake_timeout: float | None = None,
@@ -309,7 +359,7 @@ class AGI(Session):
         if greet(self._input.fileno()):
             handshake_timeout = None
         protocol = Protocol(resync_timeout=resync_timeout, verify_values=verify_values)
-        super().__init__(protocol, timeout, handshake_timeout)
+        super().__init__(protocol, timeout, handshake_timeout, debug)
         self._reader: asyncio.ReadTransport | None = None
         self._writer: asyncio.WriteTransport | None = None
         self._script = Script(

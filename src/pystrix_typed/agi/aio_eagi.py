@@ -128,15 +128,16 @@ class EAGI(AGI):
     """The session of a script that the dialplan started with ``EAGI()``: an `AGI` that hears.
 
     Args:
+        debug: As for `AGI`, and so are the others that are not named here.
         rate: Samples per second. Without it `start` asks once for the variable EAGI_AUDIO_FORMAT,
             which the dialplan may have set (``Set(EAGI_AUDIO_FORMAT=slin16)``, Asterisk 13.17 and
             later).
-        timeout: As for `AGI`, and so are the others that are not named here.
         audio: The descriptor that the audio comes from; the session closes it.
     """
 
     def __init__(
         self,
+        debug: bool = False,
         *,
         rate: int | None = None,
         timeout: float | timedelta | None = None,
@@ -157,6 +158,7 @@ class EAGI(AGI):
         # The private copies of stdin and stdout might get a number that is free.
         self._audio_descriptor = audio if is_pipe(audio) else None
         super().__init__(
+            debug,
             timeout=timeout,
             handshake_timeout=handshake_timeout,
             resync_timeout=resync_timeout,

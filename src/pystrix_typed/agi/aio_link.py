@@ -6,6 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pystrix_typed.agi.protocol import Protocol
 
 __all__ = ["Link"]
@@ -20,10 +22,13 @@ class Link(asyncio.Protocol):
         self.ended = False
         self.busy = False
         self.waiter: asyncio.Future[None] | None = None
+        self.trace: Callable[[bool, bytes], object] | None = None
         self.closed = asyncio.get_running_loop().create_future()
 
     def data_received(self, data: bytes) -> None:
         """Keep what came for the exchange under way, or tell the protocol."""
+        if self.trace is not None:
+            self.trace(False, data)
         if self.busy:
             self.inbox += data
             self.wake()

@@ -26,6 +26,9 @@ class FastAGI(Session):
         resync_timeout: Seconds that an abandoned command may take to end before the session is
             given up.
         verify_values: Ask Asterisk to prove the end of every value, at one round trip each.
+        max_environment: Bytes that the variables may take.
+        max_reply: Bytes that one reply may take.
+        received: What was read from the connection already: the variables whole, or nothing.
 
     Raises:
         AGITimeoutError: No variables came in time.
@@ -42,6 +45,9 @@ class FastAGI(Session):
         handshake_timeout: float | None = 30.0,
         resync_timeout: float = 30.0,
         verify_values: bool = False,
+        max_environment: int = 65_536,
+        max_reply: int = 1_048_576,
+        received: bytes = b"",
     ) -> None:
         connection.setblocking(True)
         self._connection = connection
@@ -49,8 +55,13 @@ class FastAGI(Session):
 
         # Not on Windows, where asking first takes one more system call.
         self._at_once = getattr(socket, "MSG_DONTWAIT", 0)
-        protocol = Protocol(resync_timeout=resync_timeout, verify_values=verify_values)
-        super().__init__(protocol, timeout, handshake_timeout, debug)
+        protocol = Protocol(
+            resync_timeout=resync_timeout,
+            verify_values=verify_values,
+            max_environment=max_environment,
+            max_reply=max_reply,
+        )
+        super().__init__(protocol, timeout, handshake_timeout, debug, received)
 
     def _disconnect(self) -> None:
         if self._turn.taken:
@@ -69,7 +80,7 @@ class FastAGI(Session):
         return self._connection.recv(CHUNK)
 
     def _arrived(self) -> bytes | None:
-        if not self._at_once or self._debug:
+        if not self._at_once or self.trace is not None:
             return super()._arrived()
         try:
             return self._connection.recv(CHUNK, self._at_once)

@@ -96,6 +96,7 @@ class Protocol(Stream):
 
     Attributes:
         asterisk_version: The version that Asterisk told at the start; empty when it told none.
+        reply: The last command's reply, once it has come; None before, and while one is awaited.
         sending: Bytes were handed to the driver and are not known to be written whole.
     """
 
@@ -110,6 +111,7 @@ class Protocol(Stream):
         "_unsure",
         "_verify_values",
         "asterisk_version",
+        "reply",
         "sending",
     )
 
@@ -133,9 +135,25 @@ class Protocol(Stream):
         # Something may be on its way that no command asked for.
         self._unsure = False
         self.asterisk_version: tuple[int, ...] = ()
+        self.reply: Reply | None = None
         self.sending = False
 
     # ---- what the driver calls ----
+
+    def started(self, received: bytes) -> dict[str, str]:
+        """Take the variables, and perhaps more, which the driver has read whole already.
+
+        Raises:
+            AGIProtocolError: They are not there.
+        """
+        steps = self.start(None)
+        next(steps)
+        try:
+            steps.send(received)
+        except StopIteration as end:
+            variables: dict[str, str] = end.value
+            return variables
+        raise self._break(AGIProtocolError, None, "the variables at the start have no end")
 
     def start(self, deadline: float | None) -> Exchange[dict[str, str]]:
         """Read the ``agi_*`` variables that Asterisk sends first.
@@ -193,7 +211,8 @@ class Protocol(Stream):
             yield from self._find_step(action, deadline)
             self._refuse(action)
         self._in_flight = action
-        reply = yield from self._ask(line, action, deadline)
+        self.reply = None
+        self.reply = reply = yield from self._ask(line, action, deadline)
         if reply.code not in action._codes or reply.result is None:
             self._in_flight = None
             raise self._undefined(action, reply)

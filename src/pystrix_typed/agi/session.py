@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Self, TypeVar
 
     from pystrix_typed.agi.core.environment import Environment
+    from pystrix_typed.agi.observing import CommandEvent
     from pystrix_typed.agi.protocol import Exchange
     from pystrix_typed.agi.record import Action
 
@@ -47,7 +48,15 @@ class Session:
 
     A session may be shared by threads: their commands are sent one at a time, in the order of the
     calls.
+
+    Attributes:
+        on_command: Called with each command that has ended, in the thread that executed it; what it
+            raises is logged. None for nothing.
+        trace: Called with each piece of the dialogue, and whether it was sent; None for nothing.
     """
+
+    on_command: Callable[[CommandEvent], object] | None = None
+    trace: Callable[[bool, bytes], object] | None = None
 
     #: Whether something may have arrived between commands: a notice, or the answer to a stray.
     _listens = True
@@ -58,18 +67,23 @@ class Session:
         timeout: float | timedelta | None,
         handshake: float | None,
         debug: bool,
+        received: bytes = b"",
     ) -> None:
         self._protocol = protocol
         self._timeout = in_seconds(timeout)
         self._turn = Turn()
-        self._debug = debug
+        if debug:
+            self.trace = show
         self._progress: list[int] = []
         self._closed = False
         self._environment: Environment | None = None
         try:
-            self._variables = self._drive(
-                protocol.start(None if handshake is None else monotonic() + handshake)
-            )
+            if received:
+                self._variables = protocol.started(received)
+            else:
+                self._variables = self._drive(
+                    protocol.start(None if handshake is None else monotonic() + handshake)
+                )
         except BaseException as error:
             self.__exit__(type(error), error, None)
             raise
@@ -92,6 +106,11 @@ class Session:
             AGIError: Anything else that went wrong; see `pystrix_typed.agi.exceptions`.
             ValueError: The command line is longer than what this Asterisk reads. Nothing was sent.
         """
+        if self.on_command is not None:
+            return self._observed(action, timeout, self.on_command)
+        return self._execute(action, timeout)
+
+    def _execute(self, action: Action[R], timeout: float | timedelta | EllipsisType | None) -> R:
         limit = self._timeout if timeout is ... else in_seconds(timeout)
         deadline = None if limit is None else monotonic() + limit
         if not self._turn.take(limit):
@@ -105,6 +124,18 @@ class Session:
             return self._drive(self._protocol.execute(action, deadline))
         finally:
             self._turn.give()
+
+    def _observed(
+        self,
+        action: Action[R],
+        timeout: float | timedelta | EllipsisType | None,
+        on_command: Callable[[CommandEvent], object],
+    ) -> R:
+        from pystrix_typed.agi.observing import Watched
+
+        with Watched(on_command, action, self._protocol) as watched:
+            result = watched.result = self._execute(action, timeout)
+            return result
 
     @property
     def environment(self) -> Environment:
@@ -205,8 +236,8 @@ class Session:
 
     def _write(self, data: bytes) -> None:
         """Write all of it; a connection that is gone is found out by the read that follows."""
-        if self._debug:
-            _show(">>", data)
+        if self.trace is not None:
+            self.trace(True, data)
         progress = self._progress
         progress.clear()
         gone = False
@@ -230,8 +261,8 @@ class Session:
         except OSError:
             # Reset, timed out, unreachable; or closed by another thread.
             data = b""
-        if self._debug:
-            _show("<<", data)
+        if self.trace is not None:
+            self.trace(False, data)
         return data
 
     def _send(self, data: bytes) -> Iterable[int]:
@@ -248,8 +279,9 @@ class Session:
         raise NotImplementedError  # abstract
 
 
-def _show(mark: str, data: bytes) -> None:
-    """Show a piece of the dialogue, line by line."""
+def show(sent: bool, data: bytes) -> None:
+    """Show a piece of the dialogue on stderr, line by line."""
+    mark = ">>" if sent else "<<"
     lines = data.decode("utf-8", "backslashreplace").splitlines()
     sys.stderr.write("".join([f"{mark} {line}\n" for line in lines]))
 

@@ -1,0 +1,156 @@
+"""What a server lets its peers take: calls, time and bytes."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import socket
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TypeAlias
+
+    #: An address or a network: ``"192.0.2.7"``, ``"10.0.0.0/8"``, or what `ipaddress` makes of it.
+    NetworkLike: TypeAlias = str | ipaddress.IPv4Network | ipaddress.IPv6Network
+
+__all__ = ["Limits", "Network", "networks"]
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What peers may take. Each is an option of the servers, too.
+
+    Attributes:
+        max_calls: Calls that are served at a time.
+        queue: Calls beyond them that are accepted and wait for their turn. Beyond these the server
+            is full: it stops listening, so that the peer's connect fails, which is what makes
+            Asterisk's ``hagi://`` try the next server.
+        max_handshakes: Connections at a time that have not sent their variables yet; the oldest
+            gives way to the next.
+        handshake_timeout: Seconds for sending them; None for as long as it takes.
+        max_environment: Bytes that they may take.
+        max_reply: Bytes that one reply may take.
+        idle_timeout: Seconds between two commands after which the server ends the call: its
+            handler has forgotten it. None: never. A command under way is not idle.
+        command_timeout: Seconds until a command is abandoned, unless `execute` says otherwise.
+            None, because EXEC Dial lasts as long as people talk.
+        keepalive: Seconds of silence after which TCP asks whether the peer is still there; three
+            unanswered questions later the connection is lost. 0 or None: never.
+        backlog: Connections that the system completes before the server accepts them.
+        allowed_networks: Who may connect; empty for everyone. Anyone else is turned away before
+            anything is read.
+        proxies: Balancers whose connections begin with a PROXY protocol header (version 1 or 2)
+            that tells the real peer. To others such a header is not AGI.
+    """
+
+    max_calls: int = 1000
+    queue: int = 0
+    max_handshakes: int = 1000
+    handshake_timeout: float | None = 10.0
+    max_environment: int = 65_536
+    max_reply: int = 1_048_576
+    idle_timeout: float | None = 3600.0
+    command_timeout: float | None = None
+    keepalive: float | None = 60.0
+    backlog: int = 1024
+    allowed_networks: tuple[Network, ...] = ()
+    proxies: tuple[Network, ...] = ()
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name in _NETWORKS:
+                if not isinstance(value, tuple):
+                    raise TypeError(f"{field.name} must be a tuple of networks, not {value!r}")
+            elif field.name in _COUNTS:
+                least = _COUNTS[field.name]
+                if isinstance(value, bool) or not isinstance(value, int):
+                    raise TypeError(f"{field.name} must be an int, not {value!r}")
+                if value < least:
+                    raise ValueError(f"{field.name} must be at least {least}, not {value}")
+            elif value is not None:
+                if isinstance(value, bool) or not isinstance(value, (int, float)):
+                    raise TypeError(f"{field.name} must be seconds or None, not {value!r}")
+                enough = value >= 0 if field.name == "keepalive" else value > 0
+                if not enough or math.isinf(value):
+                    raise ValueError(
+                        f"{field.name} must be a positive number of seconds, not {value!r}; None "
+                        f"is for none"
+                    )
+
+    @property
+    def accepted(self) -> int:
+        """How many calls are accepted before the server is full."""
+        return self.max_calls + self.queue
+
+    def allows(self, host: str) -> bool:
+        """Tell whether a peer may connect."""
+        return not self.allowed_networks or _among(host, self.allowed_networks)
+
+    def is_proxy(self, host: str) -> bool:
+        """Tell whether a peer's connections begin with a PROXY header."""
+        return bool(self.proxies) and _among(host, self.proxies)
+
+    def prepare(self, connection: socket.socket) -> None:
+        """Set the options of a connection: no waiting for more to send, and keepalive.
+
+        Raises:
+            OSError: The peer is gone already.
+        """
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not self.keepalive:
+            return
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        seconds = max(1, math.ceil(self.keepalive))
+        # Systems name the first one differently, and some have none of them.
+        for name, value in (
+            ("TCP_KEEPIDLE", seconds),
+            ("TCP_KEEPALIVE", seconds),
+            ("TCP_KEEPINTVL", max(1, seconds // 4)),
+            ("TCP_KEEPCNT", 3),
+        ):
+            option = getattr(socket, name, None)
+            if option is not None:
+                connection.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+_NETWORKS = ("allowed_networks", "proxies")
+_COUNTS = {
+    "max_calls": 1,
+    "queue": 0,
+    "max_handshakes": 1,
+    "max_environment": 1024,
+    "max_reply": 1024,
+    "backlog": 1,
+}
+
+
+def networks(values: Iterable[NetworkLike] | str) -> tuple[Network, ...]:
+    """Give networks for what names them: texts such as ``"10.0.0.0/8"``, ``"::1"``.
+
+    Raises:
+        ValueError: One is no network.
+    """
+    if isinstance(values, str):
+        values = [values]
+    found: list[Network] = []
+    for value in values:
+        try:
+            found.append(ipaddress.ip_network(value))
+        except ValueError as error:
+            raise ValueError(f"{value!r} is no address and no network: {error}") from None
+    return tuple(found)
+
+
+def _among(host: str, known: tuple[Network, ...]) -> bool:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped  # of a socket that listens for both kinds
+    return any(address in network for network in known)

@@ -1,0 +1,281 @@
+"""What a server lets be seen of its calls: who called, what was executed, how it ended.
+
+Logs, metrics and traces are observers; `FastAGIServer` takes any number of them. An AGI script
+pays for none of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextvars import ContextVar
+from itertools import count
+from os import urandom
+from time import monotonic
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from pystrix_typed.agi.exceptions import (
+    AGIClosedError,
+    AGIException,
+    AGIHangup,
+    AGIProtocolError,
+    AGITimeoutError,
+    AGIVersionError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+    from typing import Self
+
+    from pystrix_typed.agi.protocol import Protocol
+    from pystrix_typed.agi.record import Action, AnyAction
+    from pystrix_typed.agi.routing import Request
+
+__all__ = ["Call", "CommandEvent", "Observer", "Observers", "Peer", "Watched", "current_call"]
+
+R = TypeVar("R")
+
+_log = logging.getLogger(__name__)
+
+#: The call that the running handler serves: of the current thread, or of the current task.
+current_call: ContextVar[Call | None] = ContextVar("current_call", default=None)
+
+
+class Peer(NamedTuple):
+    """The other end of a connection: the Asterisk, or the balancer in front of the server."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class CommandEvent(NamedTuple):
+    """One command that a handler executed.
+
+    Attributes:
+        action: What was executed.
+        outcome: How it ended: the id of the spec's outcome, or ``timeout``, ``hangup``,
+            ``cancelled``, ``closed``, ``refused`` (nothing was sent), ``protocol``, ``unknown``,
+            ``usage``, ``dead-channel``, ``invalid-command`` or ``no-result``.
+        seconds: From `execute` to its end.
+        result: What it gave.
+        error: What it raised.
+    """
+
+    action: AnyAction
+    outcome: str
+    seconds: float
+    result: object | None
+    error: BaseException | None
+
+
+# Call ids are short, and differ between the processes of one service.
+_PREFIX = urandom(3).hex()
+_numbers = count(1)
+
+
+class Call:
+    """One connection to a server, from its acceptance to its end.
+
+    Attributes:
+        id: A short text, unique among the processes of a service.
+        peer: The other end: the address that a PROXY header names, if there was one.
+        started: When it was accepted, on the clock of `time.monotonic`.
+        ended: When it ended; None while it lasts.
+        request: What Asterisk asked for; None before the handshake is done.
+        pattern: The pattern that the path matched, as it was registered; "" for the default
+            handler, and for none.
+        outcome: "" while it lasts; then ``completed``, ``hangup``, ``error`` (the handler raised),
+            ``unrouted`` (no handler), ``aborted`` (the server ended it), ``handshake`` (it did not
+            become a call).
+        error: What the handler raised, or why it did not become a call.
+    """
+
+    __slots__ = (
+        "commands",
+        "ended",
+        "error",
+        "id",
+        "outcome",
+        "pattern",
+        "peer",
+        "request",
+        "started",
+    )
+
+    def __init__(self, peer: Peer) -> None:
+        self.id = f"{_PREFIX}-{next(_numbers):x}"
+        self.peer = peer
+        self.started = monotonic()
+        self.ended: float | None = None
+        self.request: Request | None = None
+        self.pattern = ""
+        self.outcome = ""
+        self.error: BaseException | None = None
+        #: How many commands were executed.
+        self.commands = 0
+
+    @property
+    def duration(self) -> float:
+        """Seconds since it was accepted, or that it took."""
+        return (monotonic() if self.ended is None else self.ended) - self.started
+
+    @property
+    def path(self) -> str:
+        """The path that Asterisk asked for; "" before the handshake is done."""
+        return self.request.path if self.request else ""
+
+    @property
+    def channel(self) -> str:
+        """The channel's name; "" before the handshake is done."""
+        return self.request.environment.channel if self.request else ""
+
+    @property
+    def caller(self) -> str:
+        """The caller's number; "" when it is not known."""
+        return (self.request.environment.caller_id or "") if self.request else ""
+
+    def __repr__(self) -> str:
+        return f"<call {self.id} of {self.channel or '?'} from {self.peer} {self.outcome}>"
+
+
+class Observer:
+    """Sees the calls of a server; override what is of interest.
+
+    `started`, `command` and the `ended` of a call that was started come from where its handler
+    runs: its thread, or its task. The others come from where the server accepts calls. None of
+    them may wait. What they raise is logged, and changes nothing for the call.
+
+    Attributes:
+        wants_wire: Whether `wire` is to be called, which costs time with every command.
+    """
+
+    wants_wire: bool = False
+
+    def connected(self, call: Call) -> None:
+        """See a connection that was accepted; nothing is known of it but the peer."""
+
+    def started(self, call: Call) -> None:
+        """See a call whose handler is about to run."""
+
+    def command(self, call: Call, event: CommandEvent) -> None:
+        """See a command that has ended."""
+
+    def wire(self, call: Call, sent: bool, data: bytes) -> None:
+        """See bytes as they were sent or received, in the pieces in which they travelled."""
+
+    def ended(self, call: Call) -> None:
+        """See the end of a call, or of a connection that did not become one."""
+
+    def refused(self, peer: Peer, why: str) -> None:
+        """See a connection that was refused: ``network`` (not an allowed one)."""
+
+    def state(self, state: str) -> None:
+        """See the server change: ``idle``, ``serving``, ``full``, ``draining``, ``stopped``."""
+
+
+class Watched(Generic[R]):
+    """A command under way; `result` is to be set to what it gave."""
+
+    __slots__ = ("_action", "_began", "_on_command", "_protocol", "result")
+
+    def __init__(
+        self,
+        on_command: Callable[[CommandEvent], object],
+        action: Action[R],
+        protocol: Protocol,
+    ) -> None:
+        self._on_command = on_command
+        self._action = action
+        self._protocol = protocol
+        self._began = monotonic()
+        self.result: R | None = None
+        # What a command that sends nothing must not be taken to have got.
+        protocol.reply = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        reply = self._protocol.reply
+        outcome = reply.outcome if reply is not None else ""
+        if error is not None:
+            outcome = _outcome_of(error, outcome)
+        seconds = monotonic() - self._began
+        _tell(self._on_command, CommandEvent(self._action, outcome, seconds, self.result, error))
+
+
+def _outcome_of(error: BaseException, outcome: str) -> str:
+    """Give how a command ended that raised; `outcome` is what its reply was, if it had one."""
+    if isinstance(error, AGITimeoutError):
+        return "timeout"
+    if isinstance(error, AGIException) and outcome and error.reply is not None:
+        return outcome
+    if isinstance(error, AGIHangup):
+        return "hangup"
+    if isinstance(error, AGIClosedError):
+        return "closed"
+    if isinstance(error, AGIProtocolError):
+        return "protocol"
+    if isinstance(error, (AGIVersionError, ValueError, TypeError, RuntimeError)):
+        return "refused"
+    return outcome or ("unknown" if isinstance(error, Exception) else "cancelled")
+
+
+class Observers:
+    """All observers of a server, as one that never raises."""
+
+    def __init__(self, observers: Iterable[Observer]) -> None:
+        self._all = tuple(observers)
+        self.see_commands = any(type(each).command is not Observer.command for each in self._all)
+        self.see_wire = any(each.wants_wire for each in self._all)
+
+    def connected(self, call: Call) -> None:
+        """Tell of a connection."""
+        for each in self._all:
+            _tell(each.connected, call)
+
+    def started(self, call: Call) -> None:
+        """Tell of a call whose handler is about to run."""
+        for each in self._all:
+            _tell(each.started, call)
+
+    def command(self, call: Call, event: CommandEvent) -> None:
+        """Tell of a command."""
+        for each in self._all:
+            _tell(each.command, call, event)
+
+    def wire(self, call: Call, sent: bool, data: bytes) -> None:
+        """Tell of bytes those who want them."""
+        for each in self._all:
+            if each.wants_wire:
+                _tell(each.wire, call, sent, data)
+
+    def ended(self, call: Call) -> None:
+        """Tell of an end; in reverse, so that what began first ends last."""
+        for each in reversed(self._all):
+            _tell(each.ended, call)
+
+    def refused(self, peer: Peer, why: str) -> None:
+        """Tell of a refusal."""
+        for each in self._all:
+            _tell(each.refused, peer, why)
+
+    def state(self, state: str) -> None:
+        """Tell of the server's state."""
+        for each in self._all:
+            _tell(each.state, state)
+
+
+def _tell(method: Callable[..., object], *what: object) -> None:
+    try:
+        method(*what)
+    except Exception:  # noqa: BLE001 - an observer may raise anything, and the call goes on
+        _log.exception("the observer %r failed", getattr(method, "__self__", method))
