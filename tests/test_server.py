@@ -315,7 +315,7 @@ def test_two_threads_cannot_serve() -> None:
 
 def test_the_address_in_use_is_refused() -> None:
     with agi.FastAGIServer(port=0) as server, pytest.raises(OSError, match="in use"):
-        agi.FastAGIServer(port=server.server_address[1])
+        agi.FastAGIServer(port=server.server_address[1]).bind()
 
 
 def test_ipv6() -> None:

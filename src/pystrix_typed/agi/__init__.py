@@ -39,11 +39,17 @@ if TYPE_CHECKING:
     from pystrix_typed.agi.exceptions import AGIUsageError as AGIUsageError
     from pystrix_typed.agi.exceptions import AGIVersionError as AGIVersionError
     from pystrix_typed.agi.fastagi import FastAGI as FastAGI
+    from pystrix_typed.agi.observing import Call as Call
+    from pystrix_typed.agi.observing import CommandEvent as CommandEvent
+    from pystrix_typed.agi.observing import Observer as Observer
     from pystrix_typed.agi.record import Action as Action
     from pystrix_typed.agi.record import Item as Item
     from pystrix_typed.agi.record import Record as Record
+    from pystrix_typed.agi.routing import Query as Query
+    from pystrix_typed.agi.routing import Request as Request
     from pystrix_typed.agi.server import FastAGIServer as FastAGIServer
     from pystrix_typed.agi.server import Handler as Handler
+    from pystrix_typed.agi.server import ScriptHandler as ScriptHandler
     from pystrix_typed.agi.session import AGI as AGI
     from pystrix_typed.agi.session import Session as Session
     from pystrix_typed.agi.wire import Reply as Reply
@@ -70,13 +76,19 @@ __all__ = [
     "AGIVersionError",
     "Action",
     "Audio",
+    "Call",
+    "CommandEvent",
     "Environment",
     "FastAGI",
     "FastAGIServer",
     "Handler",
     "Item",
+    "Observer",
+    "Query",
     "Record",
     "Reply",
+    "Request",
+    "ScriptHandler",
     "Session",
     "aio",
     "core",
@@ -86,14 +98,20 @@ _HOMES = {
     "AGI": "session",
     "Action": "record",
     "Audio": "audio",
+    "Call": "observing",
+    "CommandEvent": "observing",
     "EAGI": "eagi",
     "Environment": "core.environment",
     "FastAGI": "fastagi",
     "FastAGIServer": "server",
     "Handler": "server",
     "Item": "record",
+    "Observer": "observing",
+    "Query": "routing",
     "Record": "record",
     "Reply": "wire",
+    "Request": "routing",
+    "ScriptHandler": "server",
     "Session": "session",
 }
 

@@ -1,4 +1,4 @@
-"""The asyncio sessions: `AGI` on the descriptors that Asterisk gives a script, `FastAGI` on TCP.
+"""asyncio: `AGI` on the descriptors that Asterisk gives a script, `FastAGI` and its server on TCP.
 
 The same names and the same meaning as the blocking ones, over the same
 `pystrix_typed.agi.protocol.Protocol`. ::
@@ -30,22 +30,43 @@ if TYPE_CHECKING:
     from types import EllipsisType, TracebackType
 
     from pystrix_typed.agi.aio_eagi import EAGI, Audio
+    from pystrix_typed.agi.aio_server import FastAGIServer, Handler, ScriptHandler
     from pystrix_typed.agi.observing import CommandEvent
     from pystrix_typed.agi.protocol import Exchange
     from pystrix_typed.agi.record import Action
 
-__all__ = ["AGI", "EAGI", "Audio", "FastAGI", "Session"]
+__all__ = [
+    "AGI",
+    "EAGI",
+    "Audio",
+    "FastAGI",
+    "FastAGIServer",
+    "Handler",
+    "ScriptHandler",
+    "Session",
+]
 
 R = TypeVar("R")
 Trace: TypeAlias = Callable[[bool, bytes], object]
 
 
-def __getattr__(name: str) -> object:
-    if name not in ("Audio", "EAGI"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from pystrix_typed.agi import aio_eagi
+_HOMES = {
+    "Audio": "aio_eagi",
+    "EAGI": "aio_eagi",
+    "FastAGIServer": "aio_server",
+    "Handler": "aio_server",
+    "ScriptHandler": "aio_server",
+}
 
-    return getattr(aio_eagi, name)
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"pystrix_typed.agi.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
 
 
 class Session:
@@ -195,11 +216,20 @@ class Session:
         if protocol.hangup is not None:
             protocol.note_hangup()
 
-    async def close(self) -> None:
-        """End the session: Asterisk goes on with the dialplan. Closing twice does no harm."""
+    @property
+    def idle_since(self) -> float | None:
+        """When the last command ended, on the loop's clock; None while one is under way."""
+        return None if self._turn.locked() else self._protocol.now
+
+    async def close(self, why: str = "the session was closed") -> None:
+        """End the session: Asterisk goes on with the dialplan. Closing twice does no harm.
+
+        Args:
+            why: What a later command's `AGIClosedError` says.
+        """
         if not self._closed:
             self._closed = True
-            self._protocol.close()
+            self._protocol.close(why)
             await self._disconnect()
 
     async def __aenter__(self) -> Self:
@@ -261,7 +291,8 @@ class FastAGI(Session):
     """The session of one FastAGI connection.
 
     Args:
-        connection: A connected socket; the session owns it from here on, and closes it.
+        connection: A connected socket, or the transport of one; the session owns it from here on,
+            and closes it.
         debug: Write the dialogue to stderr.
         timeout: The deadline of a command in seconds (or a `timedelta`), unless `execute` names
             another; None for none.
@@ -271,11 +302,12 @@ class FastAGI(Session):
         verify_values: Ask Asterisk to prove the end of every value, at one round trip each.
         max_environment: Bytes that the variables may take.
         max_reply: Bytes that one reply may take.
+        received: What came from a transport already: the variables whole.
     """
 
     def __init__(
         self,
-        connection: socket.socket,
+        connection: socket.socket | asyncio.Transport,
         debug: bool = False,
         *,
         timeout: float | timedelta | None = None,
@@ -284,6 +316,7 @@ class FastAGI(Session):
         verify_values: bool = False,
         max_environment: int = 65_536,
         max_reply: int = 1_048_576,
+        received: bytes = b"",
     ) -> None:
         protocol = Protocol(
             resync_timeout=resync_timeout,
@@ -292,10 +325,21 @@ class FastAGI(Session):
             max_reply=max_reply,
         )
         super().__init__(protocol, timeout, handshake_timeout, debug)
-        self._connection = connection
+        self._connection: socket.socket | None = None
         self._transport: asyncio.Transport | None = None
+        if not isinstance(connection, asyncio.Transport):
+            self._connection = connection
+            return
+        self._transport = connection
+        self._link = Link(protocol)
+        self._link.trace = self._trace
+        # From here on no byte goes elsewhere.
+        connection.set_protocol(self._link)
+        protocol.now = asyncio.get_running_loop().time()
+        self._variables = protocol.started(received)
 
     async def _connect(self) -> Link:
+        assert self._connection is not None
         self._connection.setblocking(False)
         loop = asyncio.get_running_loop()
         transport, link = await loop.connect_accepted_socket(
@@ -309,11 +353,11 @@ class FastAGI(Session):
             self._transport.write(data)
 
     async def _disconnect(self) -> None:
-        if self._transport is None or self._link is None:
-            self._connection.close()
-        else:
+        if self._transport is not None and self._link is not None:
             self._transport.close()
             await self._link.closed
+        elif self._connection is not None:
+            self._connection.close()
 
 
 class AGI(Session):

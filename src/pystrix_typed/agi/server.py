@@ -1,65 +1,101 @@
-"""The blocking FastAGI server: one thread per call."""
+"""The blocking FastAGI server: a call has a thread of its own, out of a pool."""
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import logging
-import re
-import selectors
-import socket
 import threading
-from urllib.parse import parse_qs
+from time import monotonic
+from typing import TYPE_CHECKING, TypeVar
 
 from pystrix_typed.agi.exceptions import AGIException, AGIHangup
 from pystrix_typed.agi.fastagi import FastAGI
+from pystrix_typed.agi.observing import Call, current_call
+from pystrix_typed.agi.pool import Pool
+from pystrix_typed.agi.reception import Reception
+from pystrix_typed.agi.service import Service, facts, limits_of
+from pystrix_typed.agi.signals import Signals, Turns
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import re
+    import socket
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self, TypeAlias
+
+    from pystrix_typed.agi.limits import NetworkLike
+    from pystrix_typed.agi.observing import CommandEvent, Observer
+    from pystrix_typed.agi.routing import Request
 
     #: What handles a call: ``handler(agi, args, kwargs, match, path)``. What it returns is ignored.
     Handler: TypeAlias = Callable[
         [FastAGI, tuple[str, ...], dict[str, list[str]], re.Match[str] | None, str], object
     ]
+    #: What handles a call, as `FastAGIServer.script` registers it.
+    ScriptHandler: TypeAlias = Callable[[FastAGI, Request], object]
+    Script = TypeVar("Script", bound=ScriptHandler)
 else:
     from collections.abc import Callable as Handler
+    from collections.abc import Callable as ScriptHandler
 
-__all__ = ["FastAGIServer", "Handler"]
+__all__ = ["FastAGIServer", "Handler", "ScriptHandler"]
 
 _log = logging.getLogger(__name__)
 
-#: Seconds to let go by when no connection can be accepted (no descriptors left, say): the
-#: listener stays readable meanwhile, and trying at once again would burn the processor.
-_PAUSE = 0.1
+#: Seconds that handlers have to return once the server has ended their calls.
+_GRACE = 5.0
 
 
-class FastAGIServer:
-    """Serves calls that Asterisk sends with ``AGI(agi://host/path?query)``.
+class FastAGIServer(Service[FastAGI, object]):
+    """Serves calls that Asterisk sends with ``AGI(agi://host:port/path?query)``.
 
     ::
 
-        def greet(agi, args, kwargs, match, path):
+        server = FastAGIServer()
+
+        @server.script("greet")
+        def greet(agi, request):
             agi.execute(core.Answer())
 
-        server = FastAGIServer()
-        server.register_script_handler("greet", greet)
         server.serve_forever()
 
     FastAGI has no authentication: whoever reaches the port can pretend to be an exchange, so the
     server listens on loopback unless it is told otherwise.
+
+    A connection costs a thread once its variables have come, not before: a probe that connects and
+    leaves costs next to nothing. `pystrix_typed.agi.limits.Limits` describes the limits.
 
     Args:
         interface: The address to listen on; ``"0.0.0.0"`` or ``"::"`` for all.
         port: The TCP port; 0 for any free one, which `server_address` then tells.
         daemon_threads: Do not wait for calls under way when the program ends.
         debug: Write every dialogue to stderr.
+        max_calls: Calls at a time.
+        queue: Calls beyond them that wait for their turn.
+        max_handshakes: Connections at a time that have not sent their variables.
         handshake_timeout: Seconds that a peer has for sending its variables.
+        max_environment: Bytes that they may take.
+        max_reply: Bytes that one reply may take.
+        idle_timeout: Seconds without a command after which a call is ended.
         command_timeout: The deadline of each command in seconds, unless `execute` names another.
+        keepalive: Seconds of silence after which TCP looks whether the peer is still there.
+        backlog: Connections that wait to be accepted.
+        allowed_networks: Who may connect; empty for everyone.
+        proxies: Balancers that send a PROXY protocol header.
         verify_values: See `FastAGI`.
+        observers: What sees the calls.
+        on_command: Called with a call and each command of it that has ended.
+        on_error: Called with the session, the request and the exception when a handler raises one
+            (an `AGIHangup` apart), before the call ends: ``SetPriority`` may send it elsewhere.
+        listener: A listening socket to adopt, see `adopt`.
 
     Attributes:
         timeout: Seconds that `handle_request` waits for a call; None for as long as it takes.
+
+    Raises:
+        TypeError: A limit is not of its type.
+        ValueError: A limit is out of range.
     """
 
     def __init__(
@@ -69,154 +105,176 @@ class FastAGIServer:
         daemon_threads: bool = True,
         debug: bool = False,
         *,
+        max_calls: int = 1000,
+        queue: int = 0,
+        max_handshakes: int = 1000,
         handshake_timeout: float | None = 10.0,
+        max_environment: int = 65_536,
+        max_reply: int = 1_048_576,
+        idle_timeout: float | None = 3600.0,
         command_timeout: float | None = None,
+        keepalive: float | None = 60.0,
+        backlog: int = 1024,
+        allowed_networks: Iterable[NetworkLike] | str = (),
+        proxies: Iterable[NetworkLike] | str = (),
         verify_values: bool = False,
+        observers: Iterable[Observer] = (),
+        on_command: Callable[[Call, CommandEvent], object] | None = None,
+        on_error: Callable[[FastAGI, Request, Exception], object] | None = None,
+        listener: socket.socket | None = None,
     ) -> None:
+        limits = limits_of(
+            max_calls=max_calls,
+            queue=queue,
+            max_handshakes=max_handshakes,
+            handshake_timeout=handshake_timeout,
+            max_environment=max_environment,
+            max_reply=max_reply,
+            idle_timeout=idle_timeout,
+            command_timeout=command_timeout,
+            keepalive=keepalive,
+            backlog=backlog,
+            allowed_networks=allowed_networks,
+            proxies=proxies,
+        )
+        super().__init__(interface, port, limits, verify_values, observers, on_command, listener)
         self.timeout: float | None = None
         self.daemon_threads = daemon_threads
         self.debug = debug
-        self._handshake_timeout = handshake_timeout
-        self._command_timeout = command_timeout
-        self._verify_values = verify_values
-        # A signal handler may shut the server down in the middle of anything.
-        self._lock = threading.RLock()
-        self._handlers: list[tuple[re.Pattern[str], Handler]] = []
-        self._default: Handler | None = None
-        self._stopping = threading.Event()
+        self._on_error = on_error
+        self._pool = Pool(limits.max_calls, "FastAGI", daemon_threads)
+        self._reception = Reception(limits, self._observers, self._begin)
         #: The thread that serves; 0 while none does.
         self._serving = 0
-        self._idle = threading.Event()
-        self._idle.set()
-        family = socket.AF_INET6 if ":" in interface else socket.AF_INET
-        self._listener = socket.create_server((interface, port), family=family, backlog=1024)
-        self._listener.setblocking(False)
-        self._waker, self._woken = socket.socketpair()
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._listener, selectors.EVENT_READ)
-        self._selector.register(self._woken, selectors.EVENT_READ)
-        self._server_address: tuple[str, int] = self._listener.getsockname()[:2]
+        self._done = threading.Event()
+        self._done.set()
+        self._stopping = False
+        self._ended = threading.Event()
+        #: When draining ends; None while the calls under way are left alone.
+        self._drain_until: float | None = None
+        #: When to try to listen again.
+        self._retry_at = 0.0
 
-    @property
-    def server_address(self) -> tuple[str, int]:
-        """The address and the port that the server listens on."""
-        return self._server_address
+    def script(self, pattern: str | re.Pattern[str] | None) -> Callable[[Script], Script]:
+        """Register the function below for the calls whose whole path matches.
 
-    # ---- routing ----
+        ::
 
-    def register_script_handler(
-        self, regex: str | re.Pattern[str] | None, handler: Handler | None
-    ) -> None:
-        """Have `handler` called for the calls whose path matches.
-
-        Handlers are tried in the order of their registration, matching at the start of the path,
-        so the more specific ones go first. A pattern that is registered already keeps its handler.
+            @server.script(r"menu/(?P<language>[a-z]{2})")
+            def menu(agi: FastAGI, request: Request) -> None: ...
 
         Args:
-            regex: A pattern for the path, without its leading slash and query; None registers the
-                handler for paths that nothing matches.
-            handler: Called with the session, the positional arguments of ``AGI()``, the query's
-                values by key (a list each), the match (None for the default handler) and the
-                path. None, for the default handler, means that there is none.
+            pattern: A pattern for the path without its leading slash and query; None for the paths
+                that nothing matches.
 
         Raises:
             re.error: The pattern is no regular expression.
-            TypeError: The handler cannot be called.
+            TypeError: The function is asynchronous: that is for `pystrix_typed.agi.aio`.
+            ValueError: The pattern has a handler already.
         """
-        if handler is None:
-            if regex is not None:
-                raise TypeError(f"the handler for {regex!r} must be callable, not None")
-        elif not callable(handler):
-            raise TypeError(f"the handler for {regex!r} must be callable, not {handler!r}")
-        with self._lock:
-            if regex is None:
-                self._default = handler
-                return
-            pattern = re.compile(regex)
-            if any(known == pattern for known, _ in self._handlers):
-                _log.warning("the pattern %r is registered already; it keeps its handler", regex)
-            elif handler is not None:
-                self._handlers.append((pattern, handler))
 
-    def unregister_script_handler(self, regex: str | re.Pattern[str] | None) -> None:
-        """Forget the handler of a pattern (None: the default one); unknown ones do no harm."""
-        with self._lock:
-            if regex is None:
-                self._default = None
-                return
-            pattern = re.compile(regex)
-            self._handlers = [pair for pair in self._handlers if pair[0] != pattern]
+        def register(handler: Script) -> Script:
+            self._add_script(pattern, handler)
+            return handler
 
-    def clear_script_handlers(self) -> None:
-        """Forget every handler but the default one."""
-        with self._lock:
-            self._handlers = []
+        return register
 
-    def get_script_handler(self, script_path: str) -> tuple[Handler | None, re.Match[str] | None]:
-        """Give the handler for a path and the match; the default one (or None) has no match."""
-        with self._lock:
-            handlers, default = self._handlers, self._default
-        for pattern, handler in handlers:
-            match = pattern.match(script_path)
-            if match:
-                return handler, match
-        return default, None
+    def _check_handler(self, regex: object, handler: object) -> None:
+        super()._check_handler(regex, handler)
+        if inspect.iscoroutinefunction(handler):
+            raise TypeError(
+                f"the handler for {regex!r} is asynchronous; agi.aio.FastAGIServer runs those"
+            )
 
     # ---- serving ----
 
-    def serve_forever(self) -> None:
-        """Accept calls until `shutdown`, each in a thread of its own.
+    def serve_forever(self, *, signals: bool = False, drain: float = 30.0) -> None:
+        """Accept calls until `shutdown`, each served in a thread.
+
+        Args:
+            signals: Take SIGTERM and SIGINT as the wish to shut down with `drain`, a second one as
+                the wish to do so now, and SIGHUP as the wish to reload (see `on_reload`).
+            drain: Seconds that calls under way have then.
 
         Raises:
+            OSError: The address is taken, or not one of this machine.
             RuntimeError: Another thread serves already.
+            ValueError: Signals were asked for outside of the main thread.
         """
         with self._lock:
-            if self._stopping.is_set():
+            if self._stopping:
                 return
             if self._serving:
                 raise RuntimeError("the server is serving already")
+            self.bind()
+            self._reception.open()
             self._serving = threading.get_ident()
-            self._idle.clear()
+            self._done.clear()
+        turns = Turns(lambda: self.shutdown(drain), lambda: self.shutdown(0.0), self._reload)
         try:
-            while not self._stopping.is_set():
-                self._accept_within(None)
+            with Signals(turns) if signals else contextlib.nullcontext():
+                self._change("serving")
+                while not self._asked_to_stop():
+                    self._step(None)
+                self._drain()
         finally:
             self._serving = 0
-            self._idle.set()
-            if self._stopping.is_set():
+            if self._asked_to_stop():
                 self._close()
+            self._done.set()
 
     def handle_request(self) -> None:
-        """Accept one call and start its thread; return without one after `timeout` seconds.
+        """Accept one call and have it served; return without one after `timeout` seconds.
+
+        Raises:
+            OSError: The address is taken, or not one of this machine.
+            RuntimeError: The server was shut down.
+        """
+        if self._asked_to_stop():
+            raise RuntimeError("the server was shut down")
+        self.bind()
+        self._reception.open()
+        self._change("serving")
+        until = None if self.timeout is None else monotonic() + self.timeout
+        while not self._asked_to_stop():
+            if self._step(until) or (until is not None and monotonic() >= until):
+                return
+
+    def shutdown(self, drain: float | None = None) -> None:
+        """Stop accepting, wait for `serve_forever` to return, and close the listening socket.
+
+        A server that was shut down is not started again. It may be called from anywhere; in a
+        handler (with `drain`), or in the thread that serves (a signal handler there), it does not
+        wait.
+
+        Args:
+            drain: Seconds that the calls under way have to end by themselves; then the server ends
+                them, the oldest first. None lets them go on by themselves.
+        """
+        with self._lock:
+            self._stopping = True
+            if drain is not None:
+                until = monotonic() + drain
+                self._drain_until = min(until, self._drain_until or until)
+        self._reception.wake()
+        if self._serving == threading.get_ident():
+            return  # it closes when it returns
+        if self._serving:
+            if drain is None or current_call.get() not in self._live:
+                self._done.wait()
+        else:
+            self._drain()
+            self._close()
+
+    def take(self, connection: socket.socket) -> None:
+        """Serve a connection that somebody else has accepted.
 
         Raises:
             RuntimeError: The server was shut down.
         """
-        if self._stopping.is_set():
+        if self._stopping:
             raise RuntimeError("the server was shut down")
-        self._accept_within(self.timeout)
-
-    def shutdown(self) -> None:
-        """Stop accepting, wait for `serve_forever` to return, and close the listening socket.
-
-        Calls under way go on. A server that was shut down is not started again. It may be called
-        from anywhere, a handler included; in a signal handler of the thread that serves it does
-        not wait.
-        """
-        self._stopping.set()
-        with self._lock:
-            if self._waker.fileno() >= 0:
-                self._waker.send(b".")
-        if self._serving == threading.get_ident():
-            return  # it closes when it returns
-        self._idle.wait()
-        self._close()
-
-    def _close(self) -> None:
-        with self._lock:
-            self._selector.close()
-            for end in (self._listener, self._waker, self._woken):
-                end.close()
+        self._reception.give(connection)
 
     def __enter__(self) -> Self:
         return self
@@ -227,61 +285,230 @@ class FastAGIServer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.shutdown()
+        self.shutdown(drain=0.0)
 
-    def _accept_within(self, seconds: float | None) -> None:
-        ready = self._selector.select(seconds)
-        if not any(key.fileobj is self._listener for key, _ in ready):
-            return
-        try:
-            connection, address = self._listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return  # the peer is gone already
-        except OSError as error:
-            _log.error("cannot accept a call: %s", error)
-            self._stopping.wait(_PAUSE)
-            return
-        peer = f"{address[0]}:{address[1]}"
-        thread = threading.Thread(
-            target=self._serve, args=(connection, peer), name=f"FastAGI {peer}"
-        )
-        thread.daemon = self.daemon_threads
-        try:
-            thread.start()
-        except RuntimeError as error:
-            _log.error("cannot serve the call from %s: %s", peer, error)
-            connection.close()
+    def _asked_to_stop(self) -> bool:
+        return self._stopping
 
-    def _serve(self, connection: socket.socket, peer: str) -> None:
-        """Serve one call; whatever goes wrong ends this call alone."""
-        try:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            session = FastAGI(
-                connection,
-                self.debug,
-                timeout=self._command_timeout,
-                handshake_timeout=self._handshake_timeout,
-                verify_values=self._verify_values,
+    def _step(self, until: float | None) -> int:
+        """Wait for something to happen, and see to it; give how many calls began."""
+        now = monotonic()
+        if self._state == "full" and len(self._live) < self.limits.accepted:
+            self._open(now)
+        if self._state == "serving":
+            self._reception.watch(self._listener)
+        moments = [] if until is None else [until]
+        if self._state == "full" and self._retry_at > now:
+            moments.append(self._retry_at)
+        if self.limits.idle_timeout is not None and self._live:
+            moments.append(now + min(self.limits.idle_timeout / 4, 60.0))
+        began = self._reception.step(min(moments) if moments else None)
+        if self._state == "serving" and len(self._live) >= self.limits.accepted:
+            self._fill()
+        self._end_idle_calls(monotonic())
+        return began
+
+    def _fill(self) -> None:
+        """Take no further call: have connecting fail, so that ``hagi://`` tries another server.
+
+        What the system has completed is accepted first: those calls would be lost.
+        """
+        calls = len(self._live)
+        if self._adopted:
+            self._reception.watch(None)
+            _log.warning(
+                "full: %d calls; the listening socket is not this server's, so that further ones "
+                "connect, and wait",
+                calls,
             )
-        except (AGIException, OSError) as error:
-            _log.debug("%s did not become a call: %s", peer, error)
-            connection.close()
-            return
-        with session:
-            channel = session.get_environment().get("agi_channel", "?")
-            try:
-                self._handle(session, peer, channel)
-            except AGIHangup as hangup:
-                _log.info("call of %s from %s ended: %s", channel, peer, hangup)
-            except Exception:  # noqa: BLE001 - a handler may raise anything, and others' calls go on
-                _log.exception("the handler of %s from %s failed", channel, peer)
+        else:
+            self._stop_listening()
+            _log.warning("full: %d calls; not listening until there is room", calls)
+        self._change("full")
 
-    def _handle(self, session: FastAGI, peer: str, channel: str) -> None:
-        variables = session.get_environment()
-        path, _, query = (variables.get("agi_network_script") or "/").partition("?")
-        handler, match = self.get_script_handler(path)
-        if handler is None:
-            _log.warning("no handler for the path %r that %s from %s asks for", path, channel, peer)
+    def _open(self, now: float) -> None:
+        """Take calls again."""
+        if now < self._retry_at:
             return
-        kwargs = parse_qs(query, keep_blank_values=True, errors="surrogateescape")
-        handler(session, session.environment.arguments, kwargs, match, path)
+        try:
+            self.bind()
+        except OSError as error:
+            _log.error("there is room, but the port cannot be opened again: %s", error)
+            self._retry_at = now + 1.0
+            return
+        _log.info("not full any more: %d calls", len(self._live))
+        self._change("serving")
+
+    def _stop_listening(self) -> None:
+        """Close the listening socket, behind the last connection that the system completed."""
+        listener, self._listener = self._listener, None
+        if listener is None:
+            return
+        self._reception.watch(listener)
+        with contextlib.suppress(OSError):
+            listener.listen(0)  # hardly any more are completed from now on
+        self._reception.accept_all()
+        self._reception.watch(None)
+        listener.close()
+
+    def _drain(self) -> None:
+        """Let the calls under way end, as far as they have time for it."""
+        if self._drain_until is None:
+            return
+        self._change("draining")
+        if self._adopted:
+            self._reception.watch(None)  # others accept what waits there
+        else:
+            self._stop_listening()
+        while self._under_way and monotonic() < self._drain_until:
+            self._wait(self._drain_until)
+        self._reception.turn_out()
+        for call in self.calls:
+            self._end(call, "the server shuts down")
+        until = monotonic() + _GRACE
+        while self._under_way and monotonic() < until:
+            self._wait(until)
+        for call in self.calls:
+            _log.warning("the handler of %r has not returned", call)
+
+    def _wait(self, until: float) -> None:
+        """Wait for a call to end or to begin, until a moment at most."""
+        if self._reception.is_open:
+            self._reception.step(until)
+        else:
+            self._ended.wait(max(0.0, until - monotonic()))
+            self._ended.clear()
+
+    @property
+    def _under_way(self) -> bool:
+        """Whether there is a call, or something that may become one, to wait for."""
+        own = current_call.get() in self._live  # a handler that shuts down is not waited for
+        return bool(self._reception.arrivals or len(self._live) > own)
+
+    def _close(self) -> None:
+        with self._lock:
+            if self._state == "stopped":
+                return
+            self._reception.watch(None)
+            if self._listener is not None:
+                self._listener.close()
+                self._listener = None
+            self._reception.close()
+            self._change("stopped")
+        self._pool.stop()
+
+    # ---- calls ----
+
+    def _begin(self, call: Call, connection: socket.socket, received: bytes) -> None:
+        """Have a call served by the next thread."""
+        with self._lock:
+            self._live[call] = connection
+        try:
+            if not self._pool.run(lambda: self._serve(call, connection, received)):
+                _log.warning("%s waits for its turn: %d calls", call.peer, len(self._live))
+        except RuntimeError as error:
+            _log.error("cannot serve the call from %s: %s", call.peer, error)
+            connection.close()
+            self._finish(call, "aborted", error)
+
+    def _serve(self, call: Call, connection: socket.socket, received: bytes) -> None:
+        """Serve one call; whatever goes wrong ends this call alone."""
+        token = current_call.set(call)
+        outcome, error = "error", None
+        try:
+            session = self._session(call, connection, received)
+            with session:
+                outcome, error = self._handle(call, session)
+        except (AGIException, OSError) as failure:
+            connection.close()
+            outcome, error = self._aborted_or(call, "handshake"), failure
+            _log.debug("%s did not become a call: %s", call.peer, failure)
+        except Exception as failure:  # noqa: BLE001 - not even a fault of the server's may end a thread
+            _log.exception("the call of %s from %s failed", call.channel, call.peer)
+            error = failure
+        finally:
+            self._finish(call, outcome, error)
+            current_call.reset(token)
+
+    def _session(self, call: Call, connection: socket.socket, received: bytes) -> FastAGI:
+        session = FastAGI(
+            connection,
+            self.debug,
+            timeout=self.limits.command_timeout,
+            verify_values=self.verify_values,
+            max_environment=self.limits.max_environment,
+            max_reply=self.limits.max_reply,
+            received=received,
+        )
+        with self._lock:
+            self._live[call] = session
+            if call in self._aborted:
+                session.close("the server shuts down")
+        return session
+
+    def _handle(self, call: Call, session: FastAGI) -> tuple[str, Exception | None]:
+        """Run a call's handler; give the call's outcome and what was raised."""
+        request, route = self._route(call, session.environment)
+        session.on_command = self._commands(call)
+        session.trace = self._wire(call) or session.trace
+        self._observers.started(call)
+        if route is None:
+            return "unrouted", None
+        try:
+            route.run(session, request)
+        except AGIHangup as hangup:
+            return self._aborted_or(call, "hangup"), hangup
+        except SystemExit:
+            pass  # a script's way to end; here it ends this call alone
+        except Exception as error:  # noqa: BLE001 - a handler may raise anything
+            if call in self._aborted:
+                return "aborted", error
+            _log.exception(
+                "the handler of %s from %s failed", call.channel, call.peer, extra=facts(call)
+            )
+            self._tell_error(session, request, error)
+            return "error", error
+        return self._aborted_or(call, "hangup" if session.hung_up else "completed"), None
+
+    def _tell_error(self, session: FastAGI, request: Request, error: Exception) -> None:
+        if self._on_error is None:
+            return
+        try:
+            self._on_error(session, request, error)
+        except AGIHangup:
+            pass
+        except Exception:  # noqa: BLE001 - a hook may raise anything, as a handler may
+            _log.exception("on_error failed, too")
+
+    def _end(self, call: Call, why: str) -> None:
+        """End a call from outside of its handler."""
+        with self._lock:
+            session = self._live.get(call)
+            self._aborted.add(call)
+        if session is None:
+            self._aborted.discard(call)
+        elif isinstance(session, FastAGI):
+            session.close(why)
+        else:
+            session.close()
+
+    def _end_idle_calls(self, now: float) -> None:
+        limit = self.limits.idle_timeout
+        if limit is None:
+            return
+        for call, session in list(self._live.items()):
+            if isinstance(session, FastAGI) and call not in self._aborted:
+                since = session.idle_since
+                if since is not None and now - since > limit:
+                    _log.warning("%r has had no command for %g seconds: it ends", call, limit)
+                    self._end(call, f"no command came for {limit:g} seconds")
+
+    def _finish(self, call: Call, outcome: str, error: Exception | None) -> None:
+        """Take note of a call's end."""
+        self._note_end(call, outcome, error)
+        with self._lock:
+            self._live.pop(call, None)
+            self._aborted.discard(call)
+        self._ended.set()
+        if self._state != "serving":
+            self._reception.wake()

@@ -79,6 +79,7 @@ class Session:
         self._environment: Environment | None = None
         try:
             if received:
+                protocol.now = monotonic()
                 self._variables = protocol.started(received)
             else:
                 self._variables = self._drive(
@@ -182,11 +183,20 @@ class Session:
         if protocol.hangup is not None:
             protocol.note_hangup()
 
-    def close(self) -> None:
-        """End the session: Asterisk goes on with the dialplan. Closing twice does no harm."""
+    @property
+    def idle_since(self) -> float | None:
+        """When the last command ended, on `time.monotonic`'s clock; None while one is under way."""
+        return None if self._turn.taken else self._protocol.now
+
+    def close(self, why: str = "the session was closed") -> None:
+        """End the session: Asterisk goes on with the dialplan. Closing twice does no harm.
+
+        Args:
+            why: What a later command's `AGIClosedError` says.
+        """
         if not self._closed:
             self._closed = True
-            self._protocol.close()
+            self._protocol.close(why)
             self._disconnect()
 
     def __enter__(self) -> Self:

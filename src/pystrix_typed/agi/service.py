@@ -1,0 +1,346 @@
+"""What the blocking and the asyncio server share: address, handlers, limits, state, the log."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar, cast
+
+from pystrix_typed.agi.limits import Limits, networks
+from pystrix_typed.agi.observing import Observers
+from pystrix_typed.agi.routing import Request, Route, Router, request_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pystrix_typed.agi.core.environment import Environment
+    from pystrix_typed.agi.limits import NetworkLike
+    from pystrix_typed.agi.observing import Call, CommandEvent, Observer
+
+__all__ = ["Service", "State", "facts", "limits_of"]
+
+_log = logging.getLogger("pystrix_typed.agi.server")
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+#: ``idle`` before it serves, ``full`` when it takes no further call, ``draining`` while the last
+#: calls go on, ``stopped`` at the end.
+State: TypeAlias = Literal["idle", "serving", "full", "draining", "stopped"]
+
+
+def limits_of(
+    *,
+    max_calls: int,
+    queue: int,
+    max_handshakes: int,
+    handshake_timeout: float | None,
+    max_environment: int,
+    max_reply: int,
+    idle_timeout: float | None,
+    command_timeout: float | None,
+    keepalive: float | None,
+    backlog: int,
+    allowed_networks: Iterable[NetworkLike] | str,
+    proxies: Iterable[NetworkLike] | str,
+) -> Limits:
+    """Build the limits from a server's options.
+
+    Raises:
+        TypeError: One has the wrong type.
+        ValueError: One is out of range, or a network is none.
+    """
+    return Limits(
+        max_calls=max_calls,
+        queue=queue,
+        max_handshakes=max_handshakes,
+        handshake_timeout=handshake_timeout,
+        max_environment=max_environment,
+        max_reply=max_reply,
+        idle_timeout=idle_timeout,
+        command_timeout=command_timeout,
+        keepalive=keepalive,
+        backlog=backlog,
+        allowed_networks=networks(allowed_networks),
+        proxies=networks(proxies),
+    )
+
+
+def name_of(listener: socket.socket) -> tuple[str, int]:
+    """Give the address that a socket is bound to; that of a Unix socket is a path and 0."""
+    name: object = listener.getsockname()
+    if isinstance(name, tuple):
+        host, port, *_ = cast("tuple[str, int]", name)
+        return host, port
+    return str(name), 0
+
+
+def facts(call: Call) -> dict[str, object]:
+    """Give what a log record tells of a call, besides its message."""
+    return {
+        "call_id": call.id,
+        "channel": call.channel,
+        "caller": call.caller,
+        "path": call.path,
+        "peer": str(call.peer),
+    }
+
+
+class Service(Generic[S, T]):
+    """A FastAGI server but for its way of waiting; `S` is its session, `T` what handlers return.
+
+    Attributes:
+        limits: What peers may take.
+        verify_values: See `FastAGI`.
+    """
+
+    def __init__(
+        self,
+        interface: str,
+        port: int,
+        limits: Limits,
+        verify_values: bool,
+        observers: Iterable[Observer],
+        on_command: Callable[[Call, CommandEvent], object] | None,
+        listener: socket.socket | None,
+    ) -> None:
+        self.limits = limits
+        self.verify_values = verify_values
+        self._address: tuple[str, int] = (interface, port)
+        self._router: Router[S, T] = Router()
+        self._observers = Observers(observers)
+        self._on_command = on_command
+        # A signal handler may shut the server down in the middle of anything.
+        self._lock = threading.RLock()
+        self._listener: socket.socket | None = None
+        #: Whether the listening socket is somebody else's, who may go on listening.
+        self._adopted = False
+        self._state: State = "idle"
+        self._on_state: list[Callable[[State], object]] = []
+        self._on_reload: list[Callable[[], object]] = []
+        #: Those that wait for a thread have no session yet.
+        self._live: dict[Call, S | socket.socket] = {}
+        #: Calls that the server has ended.
+        self._aborted: set[Call] = set()
+        if listener is not None:
+            self.adopt(listener)
+
+    # ---- the address ----
+
+    def bind(self) -> None:
+        """Listen: from now on a call can connect, and waits until the server serves.
+
+        Serving does this too. Doing it twice does no harm.
+
+        Raises:
+            OSError: The address is taken, or not one of this machine.
+            RuntimeError: The server was shut down.
+        """
+        with self._lock:
+            if self._listener is None:
+                if self._state == "stopped":
+                    raise RuntimeError("the server was shut down")
+                self._listener = self._listen()
+                # The port may have been 0: any free one. It stays the same from now on.
+                self._address = name_of(self._listener)
+
+    def _listen(self) -> socket.socket:
+        interface, port = self._address
+        family = socket.AF_INET6 if ":" in interface else socket.AF_INET
+        listener = socket.create_server(
+            (interface, port), family=family, backlog=self.limits.backlog
+        )
+        listener.setblocking(False)
+        return listener
+
+    def adopt(self, listener: socket.socket) -> None:
+        """Serve on a listening socket that belongs to somebody else: a master process, systemd.
+
+        It must be done before serving. When the server is full it accepts no more, but the port
+        goes on listening: whoever owns the socket has to see to that.
+
+        Raises:
+            RuntimeError: The server listens already.
+        """
+        with self._lock:
+            if self._listener is not None:
+                raise RuntimeError("the server listens already")
+            listener.setblocking(False)
+            self._listener = listener
+            self._adopted = True
+            self._address = name_of(listener)
+
+    @property
+    def server_address(self) -> tuple[str, int]:
+        """The address and the port that the server listens on, from now on at the latest."""
+        if self._state == "idle":  # later on it may be closed on purpose
+            self.bind()
+        return self._address
+
+    # ---- handlers ----
+
+    def register_script_handler(
+        self,
+        regex: str | re.Pattern[str] | None,
+        handler: Callable[[S, tuple[str, ...], dict[str, list[str]], re.Match[str] | None, str], T]
+        | None,
+    ) -> None:
+        """Have `handler` called for the calls whose path matches.
+
+        Handlers are tried in the order of their registration, matching at the start of the path,
+        so the more specific ones go first. A pattern that is registered already keeps its handler.
+        `script` is the shorter way, with a typed request.
+
+        Args:
+            regex: A pattern for the path, without its leading slash and query; None registers the
+                handler for paths that nothing matches.
+            handler: Called with the session, the positional arguments of ``AGI()``, the query's
+                values by key (a list each), the match (None for the default handler) and the
+                path. None, for the default handler, means that there is none.
+
+        Raises:
+            re.error: The pattern is no regular expression.
+            TypeError: The handler cannot be called.
+        """
+        if handler is None:
+            if regex is not None:
+                raise TypeError(f"the handler for {regex!r} must be callable, not None")
+            self._router.remove(None)
+            return
+        self._check_handler(regex, handler)
+
+        def run(session: S, request: Request) -> T:
+            return handler(
+                session, request.arguments, request.query.lists(), request.match, request.path
+            )
+
+        pattern = None if regex is None else re.compile(regex)
+        if not self._router.add(Route(pattern, False, handler, run)):
+            _log.warning("the pattern %r is registered already; it keeps its handler", regex)
+
+    def _add_script(
+        self, pattern: str | re.Pattern[str] | None, handler: Callable[[S, Request], T]
+    ) -> None:
+        self._check_handler(pattern, handler)
+        compiled = None if pattern is None else re.compile(pattern)
+        if not self._router.add(Route(compiled, True, handler, handler)):
+            raise ValueError(f"the pattern {pattern!r} has a handler already")
+
+    def _check_handler(self, regex: object, handler: object) -> None:
+        if not callable(handler):
+            raise TypeError(f"the handler for {regex!r} must be callable, not {handler!r}")
+
+    def unregister_script_handler(self, regex: str | re.Pattern[str] | None) -> None:
+        """Forget the handler of a pattern (None: the default one); unknown ones do no harm."""
+        self._router.remove(regex)
+
+    def clear_script_handlers(self) -> None:
+        """Forget every handler but the default one."""
+        self._router.clear()
+
+    def get_script_handler(self, script_path: str) -> tuple[object | None, re.Match[str] | None]:
+        """Give the handler for a path and the match; the default one (or None) has no match."""
+        route, match = self._router.find(script_path)
+        return (None if route is None else route.handler), match
+
+    # ---- calls ----
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The calls under way and those that wait for their turn, the oldest first."""
+        with self._lock:
+            return tuple(self._live)
+
+    @property
+    def state(self) -> State:
+        """What the server is doing."""
+        return self._state
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes the next call: serving, and not full."""
+        return self._state == "serving"
+
+    def on_state(self, callback: Callable[[State], object]) -> None:
+        """Call `callback` with every new state; what it raises is logged."""
+        self._on_state.append(callback)
+
+    def on_reload(self, callback: Callable[[], object]) -> None:
+        """Call `callback` when SIGHUP asks for it, to read a configuration again, say.
+
+        What it raises is logged. Signals are handled by ``serve_forever(signals=True)``.
+        """
+        self._on_reload.append(callback)
+
+    def _reload(self) -> None:
+        _log.info("SIGHUP: %d reload callbacks", len(self._on_reload))
+        for callback in self._on_reload:
+            try:
+                callback()
+            except Exception:  # noqa: BLE001 - the server goes on whatever is raised
+                _log.exception("%r failed", callback)
+
+    def _change(self, state: State) -> None:
+        with self._lock:
+            if self._state in (state, "stopped"):
+                return
+            self._state = state
+        self._observers.state(state)
+        for callback in self._on_state:
+            try:
+                callback(state)
+            except Exception:  # noqa: BLE001 - the server goes on whatever is raised
+                _log.exception("%r failed", callback)
+
+    def _route(self, call: Call, environment: Environment) -> tuple[Request, Route[S, T] | None]:
+        """Find out what a call asks for, and who handles it."""
+        request = request_of(environment, call.peer)
+        route, match = self._router.find(request.path)
+        if match is not None:
+            request = Request(
+                request.path, request.query, request.arguments, call.peer, match, environment
+            )
+        if route is not None and route.pattern is not None:
+            call.pattern = route.pattern.pattern
+        call.request = request
+        if route is None:
+            _log.warning(
+                "no handler for the path %r that %s from %s asks for",
+                request.path,
+                call.channel,
+                call.peer,
+                extra=facts(call),
+            )
+        return request, route
+
+    def _aborted_or(self, call: Call, outcome: str) -> str:
+        return "aborted" if call in self._aborted else outcome
+
+    def _note_end(self, call: Call, outcome: str, error: BaseException | None) -> None:
+        call.ended = monotonic()
+        call.outcome, call.error = outcome, error
+        self._observers.ended(call)
+
+    def _commands(self, call: Call) -> Callable[[CommandEvent], None] | None:
+        """Give what a session tells of its commands; None when nobody wants to know."""
+        observers, on_command = self._observers, self._on_command
+        if on_command is None and not observers.see_commands:
+            return None
+
+        def tell(event: CommandEvent) -> None:
+            if observers.see_commands:
+                observers.command(call, event)
+            if on_command is not None:
+                on_command(call, event)
+
+        return tell
+
+    def _wire(self, call: Call) -> Callable[[bool, bytes], None] | None:
+        """Give what a session tells of its bytes; None when nobody wants to know."""
+        observers = self._observers
+        if not observers.see_wire:
+            return None
+        return lambda sent, data: observers.wire(call, sent, data)

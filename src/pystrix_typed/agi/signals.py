@@ -1,0 +1,82 @@
+"""Signals that end or reload a blocking server, for as long as it serves."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, TracebackType
+    from typing import Self
+
+__all__ = ["ENDING", "RELOADING", "Signals", "Turns"]
+
+#: The first one ends in order, a second one at once.
+ENDING = (signal.SIGTERM, signal.SIGINT)
+#: None on Windows.
+RELOADING = getattr(signal, "SIGHUP", None)
+
+
+class Turns:
+    """What signals mean: the first of the ending ones is a wish, the next an order.
+
+    Args:
+        drain: Called with the first.
+        stop: Called with every further one.
+        reload: Called with SIGHUP.
+    """
+
+    def __init__(
+        self,
+        drain: Callable[[], object],
+        stop: Callable[[], object],
+        reload: Callable[[], object],
+    ) -> None:
+        self._drain = drain
+        self._stop = stop
+        self._reload = reload
+        self._asked = False
+
+    def take(self, number: int) -> None:
+        """Do what a signal asks for."""
+        if number == RELOADING:
+            self._reload()
+        elif self._asked:
+            self._stop()
+        else:
+            self._asked = True
+            self._drain()
+
+
+class Signals:
+    """Handles signals while it is entered, and puts back what handled them before.
+
+    Raises:
+        ValueError: This is not the main thread, the only one that may handle signals.
+    """
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._before: list[
+            tuple[int, Callable[[int, FrameType | None], object] | int | signal.Handlers | None]
+        ] = []
+
+    def __enter__(self) -> Self:
+        numbers = ENDING if RELOADING is None else (*ENDING, RELOADING)
+        for number in numbers:
+            self._before.append((number, signal.signal(number, self._handle)))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        while self._before:
+            number, handler = self._before.pop()
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        self._turns.take(number)
