@@ -153,6 +153,7 @@ def play(*, real: bool) -> None:
     try:
         with agi.FastAGIServer(port=0) as server:
             server.register_script_handler("agents/login", handler)
+            server.bind()  # here, where its error is told
             threading.Thread(target=server.serve_forever, daemon=True).start()
             with Wiretap(server.server_address) as wire:
                 _place_call(wire, real=real)
