@@ -45,6 +45,10 @@ _log = logging.getLogger("pystrix_typed.agi.server")
 #: Seconds that handlers have to return once the server has ended their calls, before they are
 #: cancelled, and the same again after that.
 _GRACE = 2.5
+#: Seconds to let go by when no connection can be accepted: no descriptors left, say.
+_PAUSE = 0.1
+#: Connections to accept before others have their turn.
+_AT_ONCE = 64
 
 
 class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
@@ -133,7 +137,7 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         self.debug = debug
         self._on_error = on_error
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._accepting: asyncio.Server | None = None
+        self._accepting: asyncio.Task[None] | None = None
         self._tasks: dict[Call, asyncio.Task[None]] = {}
         #: What the server itself is doing: connecting, closing.
         self._chores: set[asyncio.Task[None]] = set()
@@ -194,7 +198,7 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         watch: asyncio.Task[None] | None = None
         try:
             with _signals(loop, turns) if signals else contextlib.nullcontext():
-                await self._start_listening()
+                self._start_listening()
                 self._change("serving")
                 if self.limits.idle_timeout is not None:
                     watch = loop.create_task(self._end_idle_calls(self.limits.idle_timeout))
@@ -279,19 +283,36 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
 
         task.add_done_callback(done)
 
-    async def _start_listening(self) -> None:
+    def _start_listening(self) -> None:
         self.bind()
         assert self._loop is not None
         assert self._listener is not None
-        # A copy, because closing asyncio's server closes its socket: ours is still needed then.
-        self._accepting = await self._loop.create_server(
-            self._reception.door, sock=self._listener.dup(), backlog=self.limits.backlog
-        )
+        self._accepting = self._loop.create_task(self._accept(self._loop, self._listener))
+
+    async def _accept(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
+        """Accept connections until it is cancelled.
+
+        (What `asyncio.loop.create_server` does goes wrong when there are no descriptors left.)
+        """
+        at_once = 0
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(listener)
+            except ConnectionError:
+                continue  # that peer is gone already
+            except OSError as error:
+                _log.error("cannot accept a call: %s", error)
+                await asyncio.sleep(_PAUSE)
+                continue
+            self._take(connection)
+            at_once += 1
+            if at_once % _AT_ONCE == 0:
+                await asyncio.sleep(0)  # accepting what waits already gives nobody else a turn
 
     def _stop_listening(self) -> None:
         """Close the listening socket, behind the last connection that the system completed."""
         if self._accepting is not None:
-            self._accepting.close()
+            self._accepting.cancel()
             self._accepting = None
         listener = self._listener
         if listener is None or self._adopted:
@@ -339,7 +360,7 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         try:
             while not self._stopping.is_set():
                 try:
-                    await self._start_listening()
+                    self._start_listening()
                 except OSError as error:
                     _log.error("there is room, but the port cannot be opened again: %s", error)
                     await asyncio.sleep(1.0)
@@ -356,8 +377,8 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         assert self._loop is not None
         if self._drain_until is None:
             return
-        self._change("draining")
         self._stop_listening()
+        self._change("draining")
         while self._live or self._reception.arrivals or self._chores:
             patience = self._drain_until - self._loop.time()
             if patience <= 0 or not await self._change_within(patience):
@@ -386,7 +407,7 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
 
     def _close(self) -> None:
         if self._accepting is not None:
-            self._accepting.close()
+            self._accepting.cancel()
             self._accepting = None
         if self._listener is not None:
             self._listener.close()
@@ -426,7 +447,7 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         try:
             if self._seats.locked():
                 _log.warning("%s waits for its turn: %d calls", call.peer, len(self._live))
-            async with self._seats, session:
+            async with session, self._seats:
                 outcome, error = await self._handle(call, session)
         except asyncio.CancelledError:
             outcome = "aborted"

@@ -355,11 +355,11 @@ class FastAGIServer(Service[FastAGI, object]):
         """Let the calls under way end, as far as they have time for it."""
         if self._drain_until is None:
             return
-        self._change("draining")
         if self._adopted:
             self._reception.watch(None)  # others accept what waits there
         else:
             self._stop_listening()
+        self._change("draining")
         while self._under_way and monotonic() < self._drain_until:
             self._wait(self._drain_until)
         self._reception.turn_out()

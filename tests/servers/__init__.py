@@ -1,0 +1,1 @@
+"""Both FastAGI servers: what they promise alike is tested on each."""
