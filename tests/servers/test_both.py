@@ -222,6 +222,41 @@ def test_only_allowed_networks_may_connect(kind: str) -> None:
         assert peer.line() == b"WAIT FOR DIGIT 1000\n"
 
 
+def test_a_proxy_tells_who_calls(kind: str) -> None:
+    header = b"PROXY TCP4 192.0.2.7 198.51.100.1 40000 4573\r\n"
+    options: dict[str, Any] = {
+        "proxies": "127.0.0.1",
+        "allowed_networks": ["127.0.0.1", "192.0.2.0/24"],
+    }
+    with serving(kind, **options) as staged:
+        with Peer(staged.address, block=False) as peer:
+            peer.send(header)
+            peer.send(environment("echo"))
+            assert peer.line() == b"NOOP\n"
+            [call] = staged.seen.wait("started")
+            assert call.peer == call.request.peer == ("192.0.2.7", 40000)
+        # One that may not connect, one that only looks, and one that forgets the header.
+        with Peer(staged.address, block=False) as peer:
+            peer.send(header.replace(b"192.0.2.7", b"203.0.113.7") + environment("echo"))
+            assert peer.line() == b""
+            [(refused_peer, _)] = staged.seen.wait("refused")
+            assert refused_peer == ("203.0.113.7", 40000)
+        Peer(staged.address, block=False).close()
+        with Peer(staged.address) as peer:
+            assert peer.ends() in {True, False}
+        staged.seen.wait("handshake", 3)
+        [call] = [call for call in staged.seen.all("handshake") if call.error]
+        assert "no PROXY header" in str(call.error)
+
+
+def test_from_others_a_proxy_header_is_no_agi(kind: str) -> None:
+    with serving(kind) as staged, Peer(staged.address, block=False) as peer:
+        peer.send(b"PROXY TCP4 192.0.2.7 198.51.100.1 40000 4573\r\n" + environment("echo"))
+        peer.ends()
+        [call] = staged.seen.wait("handshake")
+        assert "does not speak AGI" in str(call.error)
+
+
 def test_an_idle_call_is_ended(kind: str) -> None:
     with serving(kind, idle_timeout=0.2) as staged, Peer(staged.address, "gate") as peer:
         peer.line()

@@ -24,13 +24,14 @@ class Handshake:
         begun: Whether the peer has sent anything.
     """
 
-    __slots__ = ("_limits", "_seen", "begun", "peer", "received")
+    __slots__ = ("_limits", "_proxied", "_seen", "begun", "peer", "received")
 
     def __init__(self, peer: Peer, limits: Limits) -> None:
         self.peer = peer
         self.received = bytearray()
         self.begun = False
         self._limits = limits
+        self._proxied = limits.is_proxy(peer.host)
         self._seen = 0
 
     def feed(self, data: bytes) -> bool:
@@ -43,6 +44,8 @@ class Handshake:
         self.begun = True
         received = self.received
         received += data
+        if self._proxied and not self._take_header():
+            return False
         if received.startswith(b"\n"):
             return True
         if not _FIRST.startswith(received[:4]):
@@ -54,3 +57,21 @@ class Handshake:
                 f"the variables at the start exceed {self._limits.max_environment} bytes"
             )
         return end >= 0
+
+    def _take_header(self) -> bool:
+        """Take the PROXY header off; False while there is more of it to come."""
+        from pystrix_typed.agi.proxy import read_header
+
+        try:
+            header = read_header(bytes(self.received))
+        except ValueError as error:
+            raise AGIProtocolError(f"the proxy {self.peer} sent no PROXY header: {error}") from None
+        if header is None:
+            return False
+        del self.received[: header.size]
+        self._proxied = False
+        if header.source is not None:
+            self.peer = header.source
+            if not self._limits.allows(self.peer.host):
+                raise PermissionError(f"{self.peer} is not among the allowed networks")
+        return bool(self.received)
