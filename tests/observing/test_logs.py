@@ -178,20 +178,29 @@ def test_a_flood_of_refusals_is_a_record_a_second(
     ]
 
 
-def test_the_servers_state(log: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "monotonic", lambda: 100.0)
+def test_the_servers_state(log: Kept) -> None:
     observer = CallLog()
-    for state in ("idle", "serving", "full", "full", "draining", "stopped"):
+    for state in ("serving", "full", "serving", "full", "draining", "stopped"):
         observer.state(state)
-    assert [record.levelname for record in log.records] == [
-        "DEBUG",
-        "INFO",
-        "WARNING",
-        "DEBUG",
-        "INFO",
-        "INFO",
+    assert [(record.levelname, record.getMessage()) for record in log.records] == [
+        ("INFO", "the server is serving"),
+        ("DEBUG", "the server is full"),
+        ("DEBUG", "the server is serving"),
+        ("DEBUG", "the server is full"),
+        ("INFO", "the server is draining"),
+        ("INFO", "the server is stopped"),
     ]
-    assert log.messages[-1] == "the server is stopped"
+
+
+def test_a_flood_of_what_is_no_call_is_a_record_a_second(log: Kept) -> None:
+    observer = CallLog()
+    for _ in range(100):
+        call = Call(PEER)
+        finish(call, "handshake", agi.AGIProtocolError("not AGI"))
+        observer.ended(call)
+    levels = [record.levelname for record in log.records]
+    assert levels[0] == "INFO"
+    assert levels.count("DEBUG") >= 90
 
 
 # ---- the trace ----
@@ -259,7 +268,6 @@ def test_the_variables_are_traced_if_the_wire_brings_them() -> None:
 
 def test_a_trace_that_is_switched_on_in_mid_call_hides_too() -> None:
     observer, call = WireTrace(), a_call()
-    logging.getLogger(TRACE).setLevel(logging.INFO)
     observer.started(call)
     observer.wire(call, True, b'GET DATA "x" 2000 4\n')
     with kept(TRACE) as handler:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
+    from pystrix_typed.agi.keyed import Keyed
     from pystrix_typed.agi.observing import Call, Peer
 
 __all__ = ["CallFilter", "CallLog", "JSONFormatter", "WireTrace", "configure"]
@@ -50,7 +51,7 @@ class CallLog(Remembering):
     Both servers have one unless they are told otherwise. One record per call: INFO when it was
     completed or the caller hung up, WARNING when no handler was found or the server ended it, ERROR
     with a traceback when its handler raised. A connection that leaves without a word, as probes do,
-    is logged at DEBUG; one that is no call for another reason at INFO.
+    is logged at DEBUG; one that is no call for another reason at INFO, the first in a second.
 
     The attributes of such a record: ``call_id``, ``channel``, ``caller``, ``path``, ``pattern``,
     ``peer``, ``duration`` (seconds), ``outcome``, ``commands`` (their number), ``error`` (the
@@ -77,12 +78,15 @@ class CallLog(Remembering):
         self._unredacted = unredacted
         self._logger = logger
         self._seldom = _Seldom()
+        self._state = ""
 
     def ended(self, call: Call) -> None:
         """Log the end."""
         try:
             level = _LEVELS.get(call.outcome, logging.INFO)
-            if call.outcome == "handshake" and _left(call.error):
+            if call.outcome == "handshake" and (
+                _left(call.error) or self._seldom.left_out("handshake") < 0
+            ):
                 level = logging.DEBUG
             if self._logger.isEnabledFor(level):
                 self._log(call, level)
@@ -103,10 +107,11 @@ class CallLog(Remembering):
             )
 
     def state(self, state: str) -> None:
-        """Log that the server takes calls, or does so no more; that it is full, now and then."""
-        level = logging.INFO if state in ("serving", "draining", "stopped") else logging.DEBUG
-        if state == "full" and self._seldom.left_out("full") >= 0:
-            level = logging.WARNING
+        """Log that the server takes calls, or does so no more."""
+        # At its limit it changes with every call, and the server says why.
+        was, self._state = self._state, state
+        usual = state == "full" or (was, state) == ("full", "serving")
+        level = logging.DEBUG if usual else logging.INFO
         self._logger.log(level, "the server is %s", state, extra={"state": state})
 
     def _log(self, call: Call, level: int) -> None:
@@ -140,7 +145,19 @@ class CallLog(Remembering):
             what = f"{what}: {printable(said)}"
         if error is None or call.outcome != "error":
             self._logger.log(level, "%s", what, extra=facts)
-            return
+        else:
+            self._log_error(level, what, facts, error, keyed)
+
+    def failure(self, call: Call, what: str, error: BaseException) -> None:
+        """Log something else that failed while a call lasted, with its traceback, at ERROR."""
+        if self._logger.isEnabledFor(logging.ERROR):
+            facts: dict[str, object] = {"call_id": call.id, "channel": call.channel}
+            what = f"call {call.id} of {printable(call.channel or '?')}: {what}"
+            self._log_error(logging.ERROR, what, facts, error, self.keyed(call))
+
+    def _log_error(
+        self, level: int, what: str, facts: dict[str, object], error: BaseException, keyed: Keyed
+    ) -> None:
         shown = "" if self._unredacted else self.redactor.error(error, keyed)
         if not shown or shown == "".join(traceback.format_exception(error)).rstrip("\n"):
             self._logger.log(level, "%s", what, exc_info=error, extra=facts)

@@ -7,6 +7,7 @@ pays for none of it.
 from __future__ import annotations
 
 import logging
+import traceback
 from contextvars import ContextVar
 from itertools import count
 from os import urandom
@@ -277,5 +278,11 @@ class Observers:
 def _tell(method: Callable[..., object], *what: object) -> None:
     try:
         method(*what)
-    except Exception:  # noqa: BLE001 - an observer may raise anything, and the call goes on
-        _log.exception("the observer %r failed", getattr(method, "__self__", method))
+    except Exception as error:  # noqa: BLE001 - an observer may raise anything, and the call goes on
+        # What it says may be what a caller keyed in: the place must do.
+        _log.error(
+            "the observer %r failed: %s at\n%s",
+            getattr(method, "__self__", method),
+            type(error).__name__,
+            "".join(traceback.format_tb(error.__traceback__)).rstrip("\n"),
+        )

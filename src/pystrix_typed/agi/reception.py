@@ -204,7 +204,6 @@ class Reception:
             )
 
     def _refuse(self, peer: Peer) -> None:
-        _log.debug("%s is not among the allowed networks", peer)
         self._observers.refused(peer, "network")
 
     def _read(self, arrival: _Arrival) -> int:
@@ -243,8 +242,6 @@ class Reception:
         call = arrival.call
         call.outcome, call.error = "handshake", error
         call.ended = monotonic()
-        why = error or "it has left"
-        _log.debug("%s did not become a call: %s", call.peer, why)
         self._observers.ended(call)
 
     def _give_up(self, now: float) -> None:

@@ -14,7 +14,7 @@ from pystrix_typed.agi.fastagi import FastAGI
 from pystrix_typed.agi.observing import Call, current_call
 from pystrix_typed.agi.pool import Pool
 from pystrix_typed.agi.reception import Reception
-from pystrix_typed.agi.service import Service, facts, limits_of
+from pystrix_typed.agi.service import Service, limits_of
 from pystrix_typed.agi.signals import Signals, Turns
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ class FastAGIServer(Service[FastAGI, object]):
         interface: The address to listen on; ``"0.0.0.0"`` or ``"::"`` for all.
         port: The TCP port; 0 for any free one, which `server_address` then tells.
         daemon_threads: Do not wait for calls under way when the program ends.
-        debug: Write every dialogue to stderr.
+        debug: Write every dialogue to stderr as it is, with what callers key in; `logs.WireTrace`
+            hides that.
         max_calls: Calls at a time.
         queue: Calls beyond them that wait for their turn.
         max_handshakes: Connections at a time that have not sent their variables.
@@ -84,7 +85,8 @@ class FastAGIServer(Service[FastAGI, object]):
         allowed_networks: Who may connect; empty for everyone.
         proxies: Balancers that send a PROXY protocol header.
         verify_values: See `FastAGI`.
-        observers: What sees the calls.
+        observers: What sees the calls. A `logs.CallLog` among them takes the place of the one that
+            logs how each call ended.
         on_command: Called with a call and each command of it that has ended.
         on_error: Called with the session, the request and the exception when a handler raises one
             (an `AGIHangup` apart), before the call ends: ``SetPriority`` may send it elsewhere.
@@ -422,9 +424,8 @@ class FastAGIServer(Service[FastAGI, object]):
         except (AGIException, OSError) as failure:
             connection.close()
             outcome, error = self._aborted_or(call, "handshake"), failure
-            _log.debug("%s did not become a call: %s", call.peer, failure)
         except Exception as failure:  # noqa: BLE001 - not even a fault of the server's may end a thread
-            _log.exception("the call of %s from %s failed", call.channel, call.peer)
+            self._call_log.failure(call, "the server's own part of it failed", failure)
             error = failure
         finally:
             self._finish(call, outcome, error)
@@ -463,22 +464,19 @@ class FastAGIServer(Service[FastAGI, object]):
         except Exception as error:  # noqa: BLE001 - a handler may raise anything
             if call in self._aborted:
                 return "aborted", error
-            _log.exception(
-                "the handler of %s from %s failed", call.channel, call.peer, extra=facts(call)
-            )
-            self._tell_error(session, request, error)
+            self._tell_error(call, session, request, error)
             return "error", error
         return self._aborted_or(call, "hangup" if session.hung_up else "completed"), None
 
-    def _tell_error(self, session: FastAGI, request: Request, error: Exception) -> None:
+    def _tell_error(self, call: Call, session: FastAGI, request: Request, error: Exception) -> None:
         if self._on_error is None:
             return
         try:
             self._on_error(session, request, error)
         except AGIHangup:
             pass
-        except Exception:  # noqa: BLE001 - a hook may raise anything, as a handler may
-            _log.exception("on_error failed, too")
+        except Exception as failure:  # noqa: BLE001 - a hook may raise anything, as a handler may
+            self._call_log.failure(call, "on_error failed, too", failure)
 
     def _end(self, call: Call, why: str) -> None:
         """End a call from outside of its handler."""

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar, cast
 
 from pystrix_typed.agi.limits import Limits, networks
+from pystrix_typed.agi.logs import CallLog
 from pystrix_typed.agi.observing import Observers
 from pystrix_typed.agi.routing import Request, Route, Router, request_of
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pystrix_typed.agi.limits import NetworkLike
     from pystrix_typed.agi.observing import Call, CommandEvent, Observer
 
-__all__ = ["Service", "State", "facts", "limits_of"]
+__all__ = ["Service", "State", "limits_of"]
 
 _log = logging.getLogger("pystrix_typed.agi.server")
 
@@ -78,17 +79,6 @@ def name_of(listener: socket.socket) -> tuple[str, int]:
     return str(name), 0
 
 
-def facts(call: Call) -> dict[str, object]:
-    """Give what a log record tells of a call, besides its message."""
-    return {
-        "call_id": call.id,
-        "channel": call.channel,
-        "caller": call.caller,
-        "path": call.path,
-        "peer": str(call.peer),
-    }
-
-
 class Service(Generic[S, T]):
     """A FastAGI server but for its way of waiting; `S` is its session, `T` what handlers return.
 
@@ -111,7 +101,12 @@ class Service(Generic[S, T]):
         self.verify_values = verify_values
         self._address: tuple[str, int] = (interface, port)
         self._router: Router[S, T] = Router()
-        self._observers = Observers(observers)
+        given = tuple(observers)
+        logs = [each for each in given if isinstance(each, CallLog)]
+        #: Logs how calls ended, and whatever else may hold what callers keyed in.
+        self._call_log = logs[0] if logs else CallLog()
+        # Last, so that its records come while the others still know the call.
+        self._observers = Observers(given if logs else (*given, self._call_log))
         self._on_command = on_command
         # A signal handler may shut the server down in the middle of anything.
         self._lock = threading.RLock()
@@ -306,14 +301,6 @@ class Service(Generic[S, T]):
         if route is not None and route.pattern is not None:
             call.pattern = route.pattern.pattern
         call.request = request
-        if route is None:
-            _log.warning(
-                "no handler for the path %r that %s from %s asks for",
-                request.path,
-                call.channel,
-                call.peer,
-                extra=facts(call),
-            )
         return request, route
 
     def _aborted_or(self, call: Call, outcome: str) -> str:
@@ -331,6 +318,7 @@ class Service(Generic[S, T]):
             return None
 
         def tell(event: CommandEvent) -> None:
+            call.commands += 1
             if observers.see_commands:
                 observers.command(call, event)
             if on_command is not None:

@@ -1,0 +1,158 @@
+"""Both servers tell of their calls, and none of them tells what a caller keyed in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from pystrix_typed import agi
+from pystrix_typed.agi import aio, core
+from pystrix_typed.agi.logs import CallFilter, CallLog, JSONFormatter, WireTrace
+from pystrix_typed.agi.observing import Call, CommandEvent, Observer
+
+from .calls import Kept, greeting, kept, variables
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+    from pystrix_typed.agi.routing import Request
+
+SECRET = "864297531"
+_app = logging.getLogger("pystrix_typed.tests")
+
+
+def fail(*_: object) -> None:
+    raise LookupError(f"of mine, about {SECRET}")
+
+
+class Curious(Observer):
+    """Fails, and quotes what it saw."""
+
+    def command(self, call: Call, event: CommandEvent) -> None:
+        raise LookupError(f"{event.result}")
+
+
+class Place(Protocol):
+    """Has a server with these options serve one call, and waits for its end."""
+
+    def __call__(self, path: str, *observers: Observer, trouble: bool = False) -> None: ...
+
+
+def asterisk(address: tuple[str, int], path: str) -> None:
+    """Call, and answer every GET DATA with the secret, until the server leaves."""
+    with socket.create_connection(address, timeout=20) as connection:
+        connection.sendall(greeting(variables(path)))
+        with connection.makefile("rb") as lines, suppress(ConnectionError):
+            for line in lines:
+                keyed = line.startswith(b"GET DATA")
+                connection.sendall(b"200 result=%b\n" % (SECRET.encode() if keyed else b"1"))
+
+
+def blocking(path: str, *observers: Observer, trouble: bool = False) -> None:
+    hooks = {"on_error": fail, "on_command": fail} if trouble else {}
+    server = agi.FastAGIServer(port=0, observers=observers, **hooks)  # type: ignore[arg-type]  # hooks
+
+    @server.script("pay/(good|bad)")
+    def pay(session: agi.FastAGI, request: Request) -> None:
+        digits = session.execute(core.GetData("x")).digits
+        _app.info("asked")
+        session.execute(core.Verbose(f"got {digits}"))
+        if request.path == "pay/bad":
+            raise LookupError(f"no account {digits}")
+
+    thread = threading.Thread(target=server.serve_forever)
+    with server:
+        thread.start()
+        asterisk(server.server_address, path)
+    thread.join(20)
+
+
+def in_a_loop(path: str, *observers: Observer, trouble: bool = False) -> None:
+    async def run() -> None:
+        hooks = {"on_error": fail, "on_command": fail} if trouble else {}
+        server = aio.FastAGIServer(port=0, observers=observers, **hooks)  # type: ignore[arg-type]  # hooks
+
+        @server.script("pay/(good|bad)")
+        async def pay(session: aio.FastAGI, request: Request) -> None:
+            digits = (await session.execute(core.GetData("x"))).digits
+            _app.info("asked")
+            await session.execute(core.Verbose(f"got {digits}"))
+            if request.path == "pay/bad":
+                raise LookupError(f"no account {digits}")
+
+        async with server:
+            serving = asyncio.ensure_future(server.serve_forever())
+            await asyncio.to_thread(asterisk, server.server_address, path)
+            await server.shutdown(drain=20)
+            await serving
+
+    asyncio.run(run())
+
+
+BOTH = pytest.mark.parametrize("place", [blocking, in_a_loop])
+
+
+@contextmanager
+def everything() -> Generator[Kept, None, None]:
+    with kept(
+        "pystrix_typed", logging.Formatter("%(call_id)s %(message)s"), JSONFormatter()
+    ) as all_:
+        all_.addFilter(CallFilter())
+        yield all_
+
+
+def of_calls(records: Iterable[logging.LogRecord]) -> list[logging.LogRecord]:
+    return [record for record in records if hasattr(record, "outcome")]
+
+
+@BOTH
+def test_a_call_is_one_record(place: Place) -> None:
+    with everything() as log:
+        place("pay/good")
+    (record,) = of_calls(log.records)
+    assert vars(record)["outcome"] == "completed"
+    assert vars(record)["pattern"] == "pay/(good|bad)"
+    assert vars(record)["commands"] == 2
+    (asked,) = [each for each in log.records if each.getMessage() == "asked"]
+    assert vars(asked)["call_id"] == vars(record)["call_id"]
+    assert vars(asked)["channel"] == "PJSIP/alice-00000001"
+
+
+@BOTH
+def test_a_path_without_a_handler(place: Place) -> None:
+    with everything() as log:
+        place("nowhere")
+    (record,) = of_calls(log.records)
+    assert record.levelno == logging.WARNING
+    assert ", nowhere: unrouted" in record.getMessage()
+
+
+@BOTH
+def test_a_log_of_ones_own_takes_the_servers_place(place: Place) -> None:
+    mine = logging.getLogger("pystrix_typed.mine")
+    with everything() as log:
+        place("pay/bad", CallLog(logger=mine, unredacted=True))
+    (record,) = of_calls(log.records)
+    assert record.name == mine.name
+    assert record.exc_info
+
+
+@BOTH
+def test_whatever_fails_nothing_tells_what_was_keyed_in(place: Place) -> None:
+    with everything() as log:
+        place("pay/bad", WireTrace(), Curious(), trouble=True)
+    (record,) = of_calls(log.records)
+    assert vars(record)["outcome"] == "error"
+    messages = "\n".join(log.messages)
+    assert "on_error failed, too" in messages
+    assert "Curious" in messages
+    assert "<< 200 result=***" in messages
+    assert any(record.exc_text and "no account ***" in record.exc_text for record in log.records)
+    for text in (*log.messages, *log.written, *map(repr, map(vars, log.records))):
+        assert SECRET not in text
