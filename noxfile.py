@@ -63,7 +63,7 @@ def install_wheel(session: nox.Session, *groups: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     session.run("python", "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder), silent=True)
     wheel = next(folder.glob("*.whl"))
-    session.install(f"{wheel}[cli,codegen]")
+    session.install(f"{wheel}[cli,codegen,metrics,otel]")
     # The version may be the same as that of the wheel that was here before.
     session.install("--force-reinstall", "--no-deps", str(wheel))
 
@@ -93,8 +93,8 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=OLDEST)
 def types(session: nox.Session) -> None:
     """Check every file with both type checkers, as strictly as they can."""
-    extras = PYPROJECT["project"]["optional-dependencies"]
-    session.install(*group("types", "tests"), *extras["cli"], *extras["codegen"], "nox")
+    extras = PYPROJECT["project"]["optional-dependencies"].values()
+    session.install(*group("types", "tests"), *(need for extra in extras for need in extra), "nox")
     session.run("mypy")
     session.run("pyright")
 

@@ -84,7 +84,9 @@ def unpacked(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the programs of an environment with the wheel and all that its extras bring."""
-    return environment(tmp_path_factory.mktemp("full") / "venv", f"{wheel}[cli,codegen]")
+    return environment(
+        tmp_path_factory.mktemp("full") / "venv", f"{wheel}[cli,codegen,metrics,otel]"
+    )
 
 
 def metadata(wheel: Path) -> Message:

@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import CollectorRegistry
 
 from pystrix_typed.agi import core
 from pystrix_typed.agi.logs import CallFilter, CallLog, JSONFormatter, WireTrace
+from pystrix_typed.agi.metrics import CallMetrics
 from pystrix_typed.agi.observing import Call
+from pystrix_typed.agi.tracing import CallSpans
 from tests.peer import Doing
 
 from .calls import PEER, Kept, a_server, kept, served, variables
@@ -180,11 +186,16 @@ def shown_of(kept_: Kept) -> Iterable[str]:
         yield repr({name: facts[name] for name in facts if name not in ("created", "msecs")})
 
 
-def place(secret: str, ask: Ask, uses: list[Used], sizes: list[int]) -> tuple[Call, list[Kept]]:
+def place(
+    secret: str, ask: Ask, uses: list[Used], sizes: list[int]
+) -> tuple[Call, list[Kept], list[str]]:
     """Place a call whose handler asks, then uses what it was told."""
     calls, traces = "pystrix_typed.agi.calls", "pystrix_typed.agi.trace"
     form = logging.Formatter("%(call_id)s %(message)s")
-    observers: list[Observer] = [CallLog(), WireTrace()]
+    metrics, spans = CallMetrics(CollectorRegistry()), InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    observers: list[Observer] = [metrics, CallSpans(provider), CallLog(), WireTrace()]
 
     def cut(data: bytes) -> Iterable[bytes]:
         at, turn = 0, 0
@@ -208,7 +219,12 @@ def place(secret: str, ask: Ask, uses: list[Used], sizes: list[int]) -> tuple[Ca
         call = Call(PEER)
         call.id = "call-1"
         a_server(observers, handler, connection, call)
-    return call, [logged, traced]
+    told_of = [metrics.exposition().decode()]
+    for span in spans.get_finished_spans():
+        events = [(event.name, dict(event.attributes or {})) for event in span.events]
+        told_of.append(repr((span.name, dict(span.attributes or {}), span.status.description)))
+        told_of.append(repr(events))
+    return call, [logged, traced], told_of
 
 
 def forms(secret: str) -> set[str]:
@@ -217,17 +233,18 @@ def forms(secret: str) -> set[str]:
 
 
 def never_shown(secret: str, ask: Ask, uses: list[Used], sizes: list[int]) -> None:
-    call, handlers = place(secret, ask, uses, sizes)
+    call, handlers, told_of = place(secret, ask, uses, sizes)
     failed = any(used.use in (fails, fails_late) for used in uses)
     assert call.outcome == ("error" if failed else "completed"), call.error
     logged, traced = handlers
     assert len(logged.records) == 1
     # It was there, and was seen.
     assert any("***" in message for message in traced.messages)
+    assert len(told_of) > 3
     for each in handlers:
-        for text in each.messages, each.written, list(shown_of(each)):
-            for line in text:
-                assert not [form for form in forms(secret) if form in line], line
+        told_of += [*each.messages, *each.written, *shown_of(each)]
+    for text in told_of:
+        assert not [form for form in forms(secret) if form in text], text
 
 
 SIZES = st.lists(st.integers(1, 40), min_size=1, max_size=5)
