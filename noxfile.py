@@ -18,7 +18,7 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = True
-nox.options.sessions = ["unchanged", "lint", "types", "tests", "fuzz", "asterisk", "drift"]
+nox.options.sessions = ["unchanged", "lint", "types", "tests", "fuzz", "docs", "asterisk", "drift"]
 
 # pip trusts the certificates that the machine trusts; have uv do so too.
 os.environ.setdefault("UV_SYSTEM_CERTS", "1")
@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 OLDEST = "3.11"
 NEWER = ["3.12", "3.13"]
+SPHINX = ["--fail-on-warning", "--keep-going", "--nitpicky", "--fresh-env", "--quiet"]
 REQUIRE = "--require"
 REQUIRE_VARIABLE = "PYSTRIX_TYPED_REQUIRE_ASTERISK"
 
@@ -94,7 +95,8 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check every file with both type checkers, as strictly as they can."""
     extras = PYPROJECT["project"]["optional-dependencies"].values()
-    session.install(*group("types", "tests"), *(need for extra in extras for need in extra), "nox")
+    needs = [need for extra in extras for need in extra]
+    session.install(*group("types", "tests", "docs"), *needs, "nox")
     session.run("mypy")
     session.run("pyright")
 
@@ -123,6 +125,20 @@ def deep(session: nox.Session) -> None:
     install_wheel(session, "tests")
     session.env["HYPOTHESIS_PROFILE"] = "deep"
     session.run("pytest", "--numprocesses=auto", "tests/test_properties.py", *session.posargs)
+
+
+@nox.session(python=OLDEST)
+def docs(session: nox.Session) -> None:
+    """Build the documentation site into build/site; whatever Sphinx warns of is an error."""
+    install_wheel(session, "docs")
+    session.run("sphinx-build", *SPHINX, "-b", "html", "docs", "build/site", *session.posargs)
+
+
+@nox.session(python=OLDEST)
+def links(session: nox.Session) -> None:
+    """Ask whether what the documentation links to elsewhere is still there; needs the network."""
+    install_wheel(session, "docs")
+    session.run("sphinx-build", *SPHINX, "-b", "linkcheck", "docs", "build/links")
 
 
 @nox.session(python=OLDEST)

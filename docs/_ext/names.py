@@ -1,0 +1,165 @@
+"""Links a name of the package to where it is described, and puts the commands into the index.
+
+A docstring writes `StreamFile` and a page writes the same; both mean the entry in the reference.
+A name that is none of the package's stays what it is, code.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.domains.python import PyXRefRole
+from sphinx.transforms import SphinxTransform
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.nodes import make_refnode
+
+from pystrix_typed import agi
+from pystrix_typed.agi.core import catalogue
+
+if TYPE_CHECKING:
+    from docutils.nodes import Element
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+    from sphinx.util.typing import ExtensionMetadata
+
+#: A name as it is written in code, perhaps called: ``agi.AGIHangup``, ``core.GetData("beep")``.
+NAME = re.compile(
+    r"(?:pystrix_typed\.)?(?:agi\.)?((?:aio|core)\.)?([A-Za-z]\w*)(\(.*\))?", re.DOTALL
+)
+#: The names that stand in the generated reference, and the page of each.
+PAGES = {
+    **{command.class_name: f"reference/{command.topic}" for command in catalogue.COMMANDS},
+    **{result.class_name: "reference/results" for result in catalogue.RESULTS},
+    **{entry.class_name: "reference/enumerations" for entry in catalogue.ENUMERATIONS},
+    "Environment": "reference/environment",
+}
+COMMANDS = {command.class_name: command.name for command in catalogue.COMMANDS}
+
+
+def home(name: str) -> str | None:
+    """Give the object that a public name of `agi` or `agi.aio` is, as autodoc calls it."""
+    space, _, last = name.rpartition(".")
+    where = agi.aio if space.endswith("aio") else agi
+    if last not in where.__all__:
+        return None
+    thing: object = getattr(where, last)
+    module = getattr(thing, "__module__", "")
+    found = getattr(thing, "__qualname__", last)
+    return f"{module}.{found}" if module.startswith("pystrix_typed.") else None
+
+
+def link(
+    app: Sphinx, env: BuildEnvironment, here: str, code: str, shown: Element
+) -> Element | None:
+    """Give a link to what a piece of code names, or None."""
+    found = NAME.fullmatch(code)
+    if not found:
+        return None
+    space, name, _ = found.groups()
+    if name in PAGES and space != "aio.":
+        return make_refnode(app.builder, here, PAGES[name], nodes.make_id(name), shown)
+    target = home(f"{space or ''}{name}")
+    for key in (target, name if "." in code else None, code.partition("(")[0]):
+        if key and key in env.domains.python_domain.objects:
+            entry = env.domains.python_domain.objects[key]
+            return make_refnode(app.builder, here, entry.docname, entry.node_id, shown, key)
+    return None
+
+
+class Named(PyXRefRole):
+    """The role of a single backtick in a docstring."""
+
+
+def missing(
+    app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, shown: Element
+) -> Element | None:
+    """Resolve what Sphinx did not: a public name by where it is defined."""
+    if node.get("refdomain") != "py":
+        return None
+    target: str = node["reftarget"]
+    found = link(app, env, node["refdoc"], target, shown)
+    if found is not None:
+        return found
+    # In a signature stand types of other packages, whose documentation is not at hand.
+    return shown if node["reftype"] in {"named", "class", "obj", "exc", "data"} else None
+
+
+class KnowTypes(SphinxTransform):
+    """Says of a type in a signature which one is meant: the one that its module knows by the name.
+
+    The blocking and the asyncio classes have the same names, and Sphinx would not know which.
+    """
+
+    default_priority = 500
+
+    def apply(self, **_kwargs: object) -> None:
+        """Look at every name that is to be searched for."""
+        for node in self.document.findall(addnodes.pending_xref):
+            module = sys.modules.get(node.get("py:module") or "")
+            if "refspecific" in node and module is not None:
+                thing: object = getattr(module, node["reftarget"], None)
+                name = getattr(thing, "__qualname__", None)
+                if name is not None:
+                    node["reftarget"] = f"{getattr(thing, '__module__', '')}.{name}"
+                    del node["refspecific"]
+
+
+class LinkCode(SphinxPostTransform):
+    """Makes links of the names in the code of the pages."""
+
+    default_priority = 400
+
+    def run(self, **_kwargs: object) -> None:
+        """Look at every piece of code in a text."""
+        for code in list(self.document.findall(nodes.literal)):
+            if self._stands_in(code, nodes.reference, nodes.title, addnodes.pending_xref):
+                continue
+            shown = code.deepcopy()
+            found = link(
+                self.app, self.env, self.env.current_document.docname, code.astext(), shown
+            )
+            if found is not None and code.parent is not None:
+                code.parent.replace(code, found)
+
+    @staticmethod
+    def _stands_in(node: Element, *kinds: type[Element]) -> bool:
+        above = node.parent
+        while above is not None:
+            if isinstance(above, kinds):
+                return True
+            above = above.parent
+        return False
+
+
+class IndexCommands(SphinxTransform):
+    """Puts the commands of the reference into the index, which the search looks at first."""
+
+    default_priority = 500
+
+    def apply(self, **_kwargs: object) -> None:
+        """Look at every heading of a page of the reference."""
+        docname = self.env.current_document.docname
+        for section in list(self.document.findall(nodes.section)):
+            title = section[0].astext()
+            if PAGES.get(title) != docname:
+                continue
+            words = [title]
+            if title in COMMANDS:
+                words = [f"{COMMANDS[title]} (AGI command, {title})", f"{title} (action)"]
+            entries = [("single", word, section["ids"][0], "", None) for word in words]
+            index = addnodes.index(entries=entries)
+            section.insert(1, index)
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register it all."""
+    app.add_role_to_domain("py", "named", Named())
+    app.connect("missing-reference", missing)
+    app.add_post_transform(LinkCode)
+    app.add_transform(IndexCommands)
+    app.add_transform(KnowTypes)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

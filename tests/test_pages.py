@@ -1,0 +1,134 @@
+"""What the pages show is so: every block of code on them is checked, and the programs are run."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from pystrix_typed.agi import core
+from pystrix_typed.agi.core.catalogue import COMMANDS
+
+from .checkers import CHECKERS, expected
+from .pages import BLOCKS, ROOT, Block, complete
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: The blocks that hold no code: pictures, what a program prints, and what is for Sphinx.
+PLAIN = {
+    "text",
+    *(f"{{{name}}}" for name in ("ladder", "layers", "toctree", "include", "eval-rst")),
+}
+#: A line of a dialplan.
+DIALPLAN = re.compile(
+    r"""\[[\w-]+\]
+    | (exten\ =>\ [^,]+,(\d+|n)(\(\w+\))? | \ same\ =>\ n(\(\w+\))?) , \w+ (\(.*\))?
+    | ;.* |""",
+    re.VERBOSE,
+)
+MAIN = "from pystrix_typed.cli import main; main()"
+CLASSES = {command.class_name for command in COMMANDS}
+
+
+def of(*languages: str) -> list[Block]:
+    return [block for block in BLOCKS if block.language in languages]
+
+
+def is_signature(block: Block) -> bool:
+    """Tell whether a block says how an action is called, as the reference does."""
+    name = block.text.partition("(")[0]
+    return block.page.startswith("docs/reference/") and name in CLASSES
+
+
+PYTHON = [block for block in of("python") if not is_signature(block)]
+SIGNATURES = [block for block in of("python") if is_signature(block)]
+
+
+def names(blocks: list[Block]) -> list[str]:
+    return [block.name for block in blocks]
+
+
+def test_every_language_is_checked() -> None:
+    known = PLAIN | {"python", "sh", "ini", "toml", "json", "yaml"}
+    assert {block.language for block in BLOCKS} <= known
+    assert len(PYTHON) > len(CLASSES)
+    assert len(SIGNATURES) == len(CLASSES)
+
+
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_python_is_typed_as_it_says(checker: str, tmp_path: Path) -> None:
+    written, checked = tmp_path / "written", tmp_path / "checked"
+    written.mkdir()
+    checked.mkdir()
+    files: list[Path] = []
+    for block in PYTHON:
+        file = written / f"{block.name}.py"
+        file.write_text(complete(block), encoding="utf-8")
+        files.append(file)
+    found = CHECKERS[checker](files, checked)
+    assert found == {finding for file in files for finding in expected(checker, file)}
+
+
+@pytest.mark.parametrize("block", SIGNATURES, ids=names(SIGNATURES))
+def test_a_signature_is_that_of_the_class(block: Block) -> None:
+    (shown,) = ast.parse(f"def {block.text.strip()}: ...").body
+    assert isinstance(shown, ast.FunctionDef)
+    action: type = getattr(core, shown.name)
+    parameters = inspect.signature(action).parameters.values()
+    assert [argument.arg for argument in shown.args.args] == [each.name for each in parameters]
+    annotations = [ast.unparse(each.annotation) for each in shown.args.args if each.annotation]
+    assert annotations == [ast.unparse(ast.parse(each.annotation)) for each in parameters]
+    given = [each.default for each in parameters if each.default is not inspect.Parameter.empty]
+    assert [ast.literal_eval(default) for default in shown.args.defaults] == given
+    command = next(command for command in COMMANDS if command.class_name == shown.name)
+    assert shown.returns is not None
+    assert ast.unparse(shown.returns) == (command.result or "None")
+
+
+@pytest.mark.parametrize("block", of("ini"), ids=names(of("ini")))
+def test_dialplans_are_well_formed(block: Block) -> None:
+    if "exten =>" in block.text or "same =>" in block.text:
+        for line in block.text.splitlines():
+            assert DIALPLAN.fullmatch(line), line
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no sh")
+@pytest.mark.parametrize("block", of("sh"), ids=names(of("sh")))
+def test_shell_lines_are_shell(block: Block) -> None:
+    shell = shutil.which("sh")
+    assert shell
+    done = subprocess.run(
+        [shell, "-n"], input=block.text, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("block", of("sh"), ids=names(of("sh")))
+def test_commands_that_are_named_exist(block: Block) -> None:
+    for command in re.findall(r"(?:^|/|\s)pystrix-typed ([a-z]+)", block.text, re.MULTILINE):
+        done = subprocess.run(
+            [sys.executable, "-c", MAIN, command, "--help"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    sessions = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    for session in re.findall(r"nox -s (\w+)", block.text):
+        assert f"\ndef {session}(" in sessions
+
+
+def test_data_can_be_read() -> None:
+    read = {"toml": tomllib.loads, "json": json.loads, "yaml": yaml.safe_load}
+    for block in of(*read):
+        assert read[block.language](block.text), block
