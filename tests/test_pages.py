@@ -22,6 +22,7 @@ from .checkers import CHECKERS, expected
 from .pages import BLOCKS, ROOT, Block, complete
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 #: The blocks that hold no code: pictures, what a program prints, and what is for Sphinx.
@@ -128,7 +129,13 @@ def test_commands_that_are_named_exist(block: Block) -> None:
         assert f"\ndef {session}(" in sessions
 
 
+READ: dict[str, Callable[[str], object]] = {
+    "toml": tomllib.loads,
+    "json": json.loads,
+    "yaml": yaml.safe_load,
+}
+
+
 def test_data_can_be_read() -> None:
-    read = {"toml": tomllib.loads, "json": json.loads, "yaml": yaml.safe_load}
-    for block in of(*read):
-        assert read[block.language](block.text), block
+    for block in of(*READ):
+        assert READ[block.language](block.text), block
