@@ -181,7 +181,7 @@ def listener() -> Iterator[Listener]:
         (release, transport)
         for release in RELEASES
         for transport in Transport
-        if transport is Transport.FASTAGI or release.has_python
+        if release.has_python or not transport.is_script
     ],
     ids=lambda pair: f"{pair[0].major}-{pair[1].value}",
 )

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["write"]
 
 HANGUPS = re.compile(
-    r"test_hangup\.py::test_a_hangup_in_the_middle\[(.+?-(?:fastagi|agi))-(.+)-(.+)\]"
+    r"test_hangup\.py::test_a_hangup_in_the_middle\[(.+?-(?:fastagi|agi)(?:-asyncio)?)-(.+)-(.+)\]"
 )
-ABANDONED = re.compile(r"test_abandon\.py::test_an_abandoned_command\[(.+?-(?:fastagi|agi))-(.+)\]")
+ABANDONED = re.compile(
+    r"test_abandon\.py::test_an_abandoned_command\[(.+?-(?:fastagi|agi)(?:-asyncio)?)-(.+)\]"
+)
 
 MEANINGS = (
     "told: SIGHUP or the line HANGUP; not told: AGISIGHUP=no, so the session asks CHANNEL STATUS;",

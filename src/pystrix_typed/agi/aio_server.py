@@ -196,7 +196,7 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         if self._loop is not None:
             raise RuntimeError("the server is serving already")
         loop = self._loop = asyncio.get_running_loop()
-        turns = Turns(lambda: self._stop(drain), lambda: self._stop(0.0), self._reload)
+        turns = Turns(lambda: self.stop(drain), lambda: self.stop(0.0), self._reload)
         watch: asyncio.Task[None] | None = None
         try:
             with _signals(loop, turns) if signals else contextlib.nullcontext():
@@ -207,7 +207,7 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
                 await self._stopping.wait()
                 await self._drain()
         except asyncio.CancelledError:
-            self._stop(0.0)
+            self.stop(0.0)
             await self._drain()
             raise
         finally:
@@ -215,7 +215,12 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
                 watch.cancel()
             self._close()
 
-    def _stop(self, drain: float | None) -> None:
+    def stop(self, drain: float | None = None) -> None:
+        """Begin to shut down, without waiting for the end; from the loop's thread only.
+
+        Args:
+            drain: See `shutdown`.
+        """
         if drain is not None:
             until = asyncio.get_running_loop().time() + drain
             self._drain_until = min(until, self._drain_until or until)
@@ -232,7 +237,7 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
             drain: Seconds that the calls under way have to end by themselves; then the server ends
                 them, the oldest first. None lets them go on by themselves.
         """
-        self._stop(drain)
+        self.stop(drain)
         if self._loop is None:
             self._close()
         elif self._done.is_set():
