@@ -55,7 +55,7 @@ def test_what_no_script_matches_ends(kind: str, caplog: pytest.LogCaptureFixture
     with serving(kind) as staged, Peer(staged.address, "echoes") as peer:
         assert peer.ends()
         staged.seen.wait("unrouted")
-    assert "no handler for the path 'echoes'" in caplog.text
+    assert "echoes: unrouted" in caplog.text
 
 
 def test_a_failing_handler_ends_its_call_alone(kind: str, caplog: pytest.LogCaptureFixture) -> None:
