@@ -108,3 +108,22 @@ def check(
     from pystrix_typed.cli import check as module
 
     raise typer.Exit(module.check(path, as_json=as_json))
+
+
+@app.command()
+def commands(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[WORDS]...", help="A command, a class, or words to search for."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON array of whole entries instead.")
+    ] = False,
+) -> None:
+    """Browse the AGI commands: all of them, one, or those that mention something.
+
+    Exit status: 0 something was found, 1 nothing was.
+    """
+    from pystrix_typed.cli import commands as module
+
+    module.browse(words or (), as_json=as_json)
