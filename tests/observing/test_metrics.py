@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,8 +22,6 @@ from tests.peer import scripted, whole
 from .calls import PEER, a_call, a_server, finish, served, variables
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pystrix_typed import agi
 
 
@@ -281,3 +281,24 @@ def test_processes_are_added_up(tmp_path: Path, numbers: str) -> None:
     }
     if numbers == "slots":
         assert told["restarted"]["files"] == told["all"]["files"]
+
+
+def test_the_guide_lists_every_metric() -> None:
+    page = (Path(__file__).parents[2] / "docs/guides/observability.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(fastagi_\w+)` \| (\w+) \|([^|]*)\|", page, re.MULTILINE)
+    listed = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
+    metrics = CallMetrics(CollectorRegistry())
+    call = a_call()
+    metrics.started(call)
+    metrics.command(call, event())
+    metrics.refused(PEER, "network")
+    metrics.state("serving")
+    finish(call, "hangup")
+    metrics.ended(call)
+    found: dict[str, tuple[str, set[str]]] = {}
+    for family in text_string_to_metric_families(metrics.exposition().decode()):
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        if not name.endswith("_created"):
+            found[name] = (family.type, labels)
+    assert listed == found

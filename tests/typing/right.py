@@ -1,5 +1,6 @@
 """What the checkers must understand: nothing here may be reported but the types asked for."""
 
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -10,6 +11,12 @@ from typing import assert_type, reveal_type
 import pystrix_typed
 from pystrix_typed import agi
 from pystrix_typed.agi import core
+from pystrix_typed.agi.health import HealthServer, readiness
+from pystrix_typed.agi.logs import CallLog, WireTrace, configure
+from pystrix_typed.agi.metrics import CallMetrics
+from pystrix_typed.agi.observing import Call, CommandEvent, Observer
+from pystrix_typed.agi.redaction import NAMES, Redactor
+from pystrix_typed.agi.tracing import CallSpans
 
 
 def results(session: agi.Session) -> None:
@@ -92,3 +99,26 @@ def serve() -> None:
 async def asynchronous(session: agi.aio.AGI) -> None:
     assert_type(await session.execute(core.GetData("beep")), core.GetDataResult)
     assert_type(await session.execute(core.Answer()), None)
+
+
+def observe(call: Call, event: CommandEvent) -> None:
+    reveal_type(event.outcome)  # reveals: str
+    reveal_type(event.seconds)  # reveals: float
+    assert_type(call.error, BaseException | None)
+
+
+def observers() -> None:
+    metrics = CallMetrics()
+    redactor = Redactor(f"{NAMES}|account")
+    seen: list[Observer] = [
+        metrics,
+        CallLog(redactor),
+        CallSpans(redactor=redactor, commands=False),
+        WireTrace(only=lambda call: call.path == "pay"),
+    ]
+    server = agi.FastAGIServer(port=0, observers=seen, on_command=observe)
+    agi.aio.FastAGIServer(port=0, observers=seen, on_command=observe)
+    assert_type(metrics.exposition(), bytes)
+    with HealthServer("127.0.0.1", 0, readiness(server), metrics.exposition) as health:
+        assert_type(health.address, tuple[str, int])
+    assert_type(configure("json", "info"), logging.Handler)

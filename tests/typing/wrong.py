@@ -6,6 +6,8 @@ The comments give the rule of each checker that the line breaks.
 import pystrix_typed
 from pystrix_typed import agi
 from pystrix_typed.agi import core
+from pystrix_typed.agi.health import HealthServer, readiness
+from pystrix_typed.agi.logs import configure
 
 
 def wrong_arguments() -> None:
@@ -50,3 +52,10 @@ def greet(session: agi.FastAGI) -> None:
 
 def wrong_handler(server: agi.FastAGIServer) -> None:
     server.register_script_handler("greet", greet)  # mypy: arg-type; pyright: reportArgumentType
+
+
+def wrong_observers(server: agi.FastAGIServer) -> None:
+    configure("xml")  # mypy: arg-type; pyright: reportArgumentType
+    HealthServer("127.0.0.1", 0, server.state)  # mypy: arg-type; pyright: reportArgumentType
+    readiness(server.calls)  # mypy: arg-type; pyright: reportArgumentType
+    agi.FastAGIServer(observers=[print])  # mypy: list-item; pyright: reportArgumentType
