@@ -1,0 +1,294 @@
+"""What the pages promise, on real calls: their functions, their programs and their dialplan."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import pytest
+
+from pystrix_typed import agi
+from pystrix_typed.agi import core
+
+from ..pages import BLOCKS, complete, program
+from .calls import Caller, Far
+from .near import Near, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from .calls import Ending
+    from .exchange import Exchange
+
+T = TypeVar("T")
+
+
+def shown(name: str) -> Callable[..., object]:
+    """Give the function of that name that the pages show."""
+    blocks = [block for block in BLOCKS if block.language == "python"]
+    (block,) = [block for block in blocks if f"def {name}(" in block.text]
+    space: dict[str, object] = {"__name__": block.name}
+    exec(compile(complete(block), block.name, "exec", dont_inherit=True), space)
+    return cast("Callable[..., object]", space[name])
+
+
+def served(page: str, mark: str) -> object:
+    """Give the server that a page shows, on any free port."""
+    text = program(page, mark).replace("port=4573", "port=0")
+    space: dict[str, object] = {"__name__": "shown"}
+    exec(compile(text, mark, "exec", dont_inherit=True), space)
+    return space["server"]
+
+
+@pytest.fixture
+def call(latest: Exchange) -> Near:
+    return Near(latest, Transport.FASTAGI)
+
+
+# Digits and prompts
+
+
+def test_a_pin_is_asked_for_again(call: Near) -> None:
+    ask = shown("ask_for_pin")
+    far = Far().wait(0.5).press("12#").wait(5).press("0042")
+    assert call.run(ask, far=far)[0] == "0042"
+
+
+def test_a_menu_takes_a_key_during_the_sound(call: Near) -> None:
+    choose = shown("choose")
+    assert call.run(choose, far=Far().wait(0.5).press("92"))[0] == "support"
+
+
+def test_a_sound_pauses_and_goes_on(call: Near) -> None:
+    play = shown("play_with_pause")
+    far = Far().wait(0.4).press("5").wait(0.5).press("1")
+    assert call.run(lambda session: play(session, "hello-world"), far=far)[0] is None
+
+
+def test_sounds_in_a_row_end_at_a_key(call: Near) -> None:
+    play = shown("play_all")
+    sounds = ["beep", "hello-world", "vm-intro", "vm-intro"]
+    far = Far().wait(1.5).press("7")
+    assert call.run(lambda session: play(session, sounds, "7"), far=far)[0] == "7"
+
+
+def idle_then_play(session: agi.Session) -> core.PlaybackResult:
+    session.execute(core.Answer())
+    session.execute(core.StreamFile("hello-world"))
+    return session.execute(core.StreamFile("beep", "0123456789*#"))
+
+
+def test_a_key_that_no_command_listed_is_lost(call: Near) -> None:
+    value, _ = call.run(idle_then_play, far=Far().wait(0.4).press("5").wait(5))
+    assert value.digit is None
+
+
+# Recording
+
+
+@pytest.mark.parametrize(
+    ("far", "there"),
+    [
+        (Far().tone().wait(2).hangup(), True),
+        (Far().tone().wait(2).press("#"), True),
+        (Far().wait(0.1).press("#"), False),
+    ],
+    ids=["hangup", "key", "key during the beep"],
+)
+def test_a_message_is_kept_whoever_ends_it(call: Near, far: Far, there: bool) -> None:
+    take = shown("take_message_to_the_end")
+    assert call.run(lambda session: take(session, "kept"), far=far)[0] is there
+
+
+def test_a_message_ends_with_a_key(call: Near) -> None:
+    take = shown("take_message")
+    far = Far().tone().wait(7).press("#")
+    value, _ = call.run(lambda session: take(session, "message"), far=far)
+    assert cast("core.RecordResult", value).ended_by == "digit"
+
+
+def test_a_recording_goes_on(call: Near) -> None:
+    record = shown("record_in_two_parts")
+    far = Far().tone().wait(2).press("#").wait(0.5).press("1").tone().wait(1).press("#")
+    value, _ = call.run(lambda session: record(session, "parts"), far=far)
+    assert cast("int", value) > 12_000
+
+
+# Variables and the database
+
+
+def test_the_call_is_described(call: Near) -> None:
+    describe = shown("describe")
+    value, _ = call.run(describe, caller=Caller("5550123"))
+    assert str(value).startswith("5550123 dialled near in call-")
+
+
+def test_variables_are_read_and_written(call: Near) -> None:
+    both = shown("read_and_write")
+    value, ending = call.run(both, watch=["ACCOUNT"])
+    assert value == (None, "Sales")
+    assert ending.variables["ACCOUNT"] == "none"
+
+
+def test_calls_are_counted(call: Near) -> None:
+    count = shown("count_calls")
+
+    def twice(session: agi.Session) -> tuple[object, object]:
+        session.execute(core.DatabaseDel("calls", "5550123"))
+        return count(session, "5550123"), count(session, "5550123")
+
+    assert call.run(twice)[0] == (1, 2)
+
+
+# Hangups, timeouts, versions, security
+
+
+def test_answers_are_kept_when_the_caller_goes(call: Near) -> None:
+    survey = shown("survey")
+    far = Far().wait(0.3).press("4").wait(0.3).hangup()
+    value, ending = call.run(survey, far=far, watch=["ANSWERS"])
+    assert value == ["4"]
+    assert ending.agi_status == "HANGUP"
+
+
+def test_a_deadline_counts_for_the_whole_entry(call: Near) -> None:
+    ask = shown("with_both")
+    assert call.run(ask, far=Far().wait(0.5).press("12#"))[0] == "12"
+
+
+def test_the_version_is_compared(call: Near) -> None:
+    modern = shown("modern")
+    assert call.run(modern)[0] is True
+
+
+def test_what_strangers_send_is_not_evaluated(call: Near) -> None:
+    text = program("docs/guides/security.md", "TOLOWER")
+
+    def handle(session: agi.Session) -> str | None:
+        exec(
+            compile(text, "security", "exec", dont_inherit=True), {"session": session, "core": core}
+        )
+        return session.execute(core.GetFullVariable("${TOLOWER(${WHO})}")).value
+
+    caller = Caller("1", "${SHELL(echo HARM)}")
+    assert call.run(handle, caller=caller)[0] == "${shell(echo harm)}"
+
+
+# The programs, and asyncio
+
+
+def run_loop(
+    exchange: Exchange, handler: Callable[[agi.aio.FastAGI], Awaitable[T]], far: Far
+) -> tuple[T, Ending]:
+    """Place a call into an asynchronous handler."""
+
+    async def main() -> tuple[T, Ending]:
+        server = agi.aio.FastAGIServer(port=0)
+        found: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        @server.script(None)
+        async def handle(session: agi.aio.FastAGI, request: agi.Request) -> None:
+            try:
+                found.set_result(await handler(session))
+            except BaseException as error:
+                found.set_exception(error)
+                raise
+
+        url = f"agi://127.0.0.1:{server.server_address[1]}"
+        serving = asyncio.create_task(server.serve_forever())
+        ending = await asyncio.to_thread(_place, exchange, url, far)
+        await server.shutdown(drain=5)
+        await serving
+        return await found, ending
+
+    return asyncio.run(main())
+
+
+def _place(exchange: Exchange, url: str, far: Far) -> Ending:
+    with exchange.call(url, far=far) as call:
+        return call.wait(40)
+
+
+def test_a_sound_plays_until_the_work_is_done(latest: Exchange) -> None:
+    play_until = cast("Callable[..., Awaitable[str]]", shown("play_until"))
+
+    async def handle(session: agi.aio.FastAGI) -> tuple[str, object]:
+        found = await play_until(session, asyncio.sleep(1.0, "found"))
+        return found, await session.execute(core.StreamFile("beep"))
+
+    (found, after), ending = run_loop(latest, handle, Far())
+    assert found == "found"
+    assert isinstance(after, core.PlaybackResult)
+    assert ending.agi_status == "SUCCESS"
+
+
+def test_the_servers_of_the_start_page_answer(latest: Exchange) -> None:
+    server = served("docs/start.md", '@server.script("greet")')
+    assert isinstance(server, agi.FastAGIServer)
+    latest.database_put("customers", "5550123", "Ada")
+    with server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"agi://127.0.0.1:{server.server_address[1]}/greet?family=customers"
+        with latest.call(url, caller=Caller("5550123"), watch=["CUSTOMER"]) as call:
+            ending = call.wait(40)
+    assert ending.agi_status == "SUCCESS"
+    assert ending.variables["CUSTOMER"] == "Ada"
+
+
+def test_the_asyncio_server_of_the_start_page_answers(latest: Exchange) -> None:
+    async def main() -> Ending:
+        server = served("docs/start.md", '@server.script("account")')
+        assert isinstance(server, agi.aio.FastAGIServer)
+        url = f"agi://127.0.0.1:{server.server_address[1]}/account"
+        serving = asyncio.create_task(server.serve_forever())
+        ending = await asyncio.to_thread(_place, latest, url, Far().wait(0.5).press("4711#"))
+        await server.shutdown(drain=5)
+        await serving
+        return ending
+
+    assert asyncio.run(main()).agi_status == "SUCCESS"
+
+
+def _script(exchange: Exchange, page: str, mark: str) -> str:
+    """Install a script that a page shows, run by the Python inside."""
+    text = program(page, mark).replace("#!/opt/ivr/bin/python", "#!/usr/bin/python3")
+    return exchange.script(text, "shown")
+
+
+def test_the_script_of_the_start_page_runs(latest: Exchange) -> None:
+    path = _script(latest, "docs/start.md", "#!/opt/ivr/bin/python")
+    far = Far().wait(0.5).press("0042")
+    with latest.call(path, far=far, answer=False, watch=["PIN"]) as call:
+        ending = call.wait(40)
+    assert ending.agi_status == "SUCCESS"
+    assert ending.variables["PIN"] == "0042"
+
+
+def test_the_eagi_script_hears(latest: Exchange) -> None:
+    path = _script(latest, "docs/guides/eagi.md", "#!/opt/ivr/bin/python")
+    with latest.call(path, far=Far().tone(), eagi=True, watch=["LEVEL"]) as call:
+        ending = call.wait(40)
+    assert ending.agi_status == "SUCCESS"
+    assert -40 < int(ending.variables["LEVEL"]) < 0
+
+
+def test_the_asyncio_eagi_script_stops_talking_when_the_caller_speaks(latest: Exchange) -> None:
+    path = _script(latest, "docs/guides/eagi.md", "greeting.cancel()")
+    # The far end is silent for a second, then there is a tone; the sound alone takes half a minute.
+    with latest.call(path, far=Far().wait(1).tone(), eagi=True) as call:
+        assert call.wait(15).agi_status == "SUCCESS"
+
+
+def test_asterisk_understands_the_dialplan(exchange: Exchange) -> None:
+    blocks = [block for block in BLOCKS if block.language == "ini" and "exten =>" in block.text]
+    assert len(blocks) > 5
+    for number, block in enumerate(blocks):
+        before = exchange.log_size()
+        context = f"page-{number}"
+        exchange.dialplan(block.text.replace("[from-inside]", f"[{context}]"))
+        log = exchange.log(before)
+        assert "WARNING" not in log, f"{block.page}:{block.line}\n{log}"
+        assert "ERROR" not in log, f"{block.page}:{block.line}\n{log}"
+        found = exchange.console(f"dialplan show {context}")
+        assert found.count("exten =>") + found.count("=> ") >= block.text.count("exten =>"), found
