@@ -330,8 +330,10 @@ def test_json_is_one_line_whatever_is_logged() -> None:
         log = logging.getLogger("ivr")
         log.warning("line\nfeed %s", "\ud800", extra={"call_id": "-", "where": PEER, "of": {1}})
         log.error("x", exc_info=raised(LookupError("y")), stack_info=True)
+        log.error("z", extra={"odd": {(1, 2): float("nan")}})
     assert not any("\n" in line for line in handler.written)
-    first, second = map(json.loads, handler.written)
+    first, second, third = map(json.loads, handler.written)
+    assert third["odd"] == "{(1, 2): nan}"
     assert first["message"] == "line\nfeed \ud800"
     assert first["where"] == ["127.0.0.1", 40_000]
     assert first["of"] == "{1}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -253,6 +254,26 @@ def test_endless_lines_take_no_endless_memory() -> None:
     assert dialogue.end() == []
 
 
+def test_the_code_of_a_reply_is_no_secret() -> None:
+    shown = said(
+        ('SET VARIABLE "PIN" "200"', "200 result=1"),
+        ('GET VARIABLE "X"', "200 result=1 (200)"),
+    )
+    assert shown[3] == "200 result=1 (***)"
+
+
+def test_long_lines_take_no_long_time() -> None:
+    script = b"agi_network_script: x?" + b"pin" * 15_000 + b"\n"
+    for line in (script, b"\nGET " + b"card " * 13_000 + b"\n", b"\n" + b"1 " * 30_000 + b"\n"):
+        dialogue = Dialogue(REDACTOR)
+        dialogue.keyed.add("\\x" * 100)
+        for key in "12345678":
+            dialogue.keyed.add(key)
+        began = time.process_time()
+        assert len(dialogue.feed(False, line)) >= 1
+        assert time.process_time() - began < 5
+
+
 def test_names_are_a_choice() -> None:
     fruit = Redactor("fruit")
     assert said(('GET VARIABLE "FRUIT"', "200 result=1 (fig)"), redactor=fruit)[1] == (
@@ -317,6 +338,11 @@ def test_what_exceptions_quote() -> None:
     assert REDACTOR.message(unknown, keyed) == (
         "GET DATA: unknown (Asterisk said: 200 result=*** (***))"
     )
+    for name, shown in (("PIN", "200 result=***"), ("COLOUR", "200 result=7 (blue)")):
+        reply = parse(b"200 result=7 (blue)", multiline=True)
+        asked = core.GetVariable(name)
+        error = agi.AGIUnknownError(f"no ({reply.shown})", action=asked, reply=reply)
+        assert REDACTOR.message(error, Keyed()) == f"no (Asterisk said: {shown})"
     keyed.add("8642")
     group = ExceptionGroup("several", [failed("8642 is none", unknown), failed("password: ape")])
     shown = REDACTOR.error(group, keyed)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import logging
 import socket
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
 from pystrix_typed import agi
 from pystrix_typed.agi import aio, core
+from pystrix_typed.agi.health import HealthServer, readiness
 from pystrix_typed.agi.logs import CallFilter, CallLog, JSONFormatter, WireTrace
 from pystrix_typed.agi.observing import Call, CommandEvent, Observer
 
@@ -156,3 +158,100 @@ def test_whatever_fails_nothing_tells_what_was_keyed_in(place: Place) -> None:
     assert any(record.exc_text and "no account ***" in record.exc_text for record in log.records)
     for text in (*log.messages, *log.written, *map(repr, map(vars, log.records))):
         assert SECRET not in text
+
+
+def readyz(health: HealthServer) -> tuple[int, bytes]:
+    client = http.client.HTTPConnection(*health.address, timeout=20)
+    with closing(client):
+        client.request("GET", "/readyz")
+        answer = client.getresponse()
+        return answer.status, answer.read().strip()
+
+
+def hold(address: tuple[str, int]) -> socket.socket:
+    """Place a call that lasts until its NOOP is answered."""
+    connection = socket.create_connection(address, timeout=20)
+    connection.sendall(greeting(variables("hold")))
+    assert connection.recv(100) == b"NOOP\n"
+    return connection
+
+
+class States(Observer):
+    """Waits for the states of a server."""
+
+    def __init__(self) -> None:
+        self.reached = {name: threading.Event() for name in ("serving", "full", "draining")}
+        self.ready_again = threading.Event()
+
+    def state(self, state: str) -> None:
+        if state == "serving" and self.reached["full"].is_set():
+            self.ready_again.set()
+        if state in self.reached:
+            self.reached[state].set()
+
+
+def walk(address: tuple[str, int], states: States, health: HealthServer) -> list[object]:
+    """Fill the server, free it, fill it again; give what the readiness was each time."""
+    assert states.reached["serving"].wait(20)
+    seen: list[object] = [readyz(health)]
+    with hold(address) as first:
+        assert states.reached["full"].wait(20)
+        seen.append(readyz(health))
+        first.sendall(b"200 result=0\n")
+        assert first.recv(1) == b""
+    assert states.ready_again.wait(20)
+    return [*seen, readyz(health)]
+
+
+WALKED = [(200, b"serving"), (503, b"full"), (200, b"serving")]
+
+
+def test_readiness_follows_the_blocking_server() -> None:
+    states = States()
+    server = agi.FastAGIServer(port=0, max_calls=1, observers=[states])
+    thread = threading.Thread(target=server.serve_forever)
+
+    @server.script("hold")
+    def handle(session: agi.FastAGI, request: Request) -> None:
+        session.execute(core.Noop(None))
+
+    with HealthServer("127.0.0.1", 0, readiness(server)) as health:
+        assert readyz(health) == (503, b"idle")
+        address = server.server_address
+        thread.start()
+        assert walk(address, states, health) == WALKED
+        with hold(address) as last:
+            ending = threading.Thread(target=server.shutdown, args=(20.0,))
+            ending.start()
+            assert states.reached["draining"].wait(20)
+            assert readyz(health) == (503, b"draining")
+            last.sendall(b"200 result=0\n")
+            ending.join(20)
+        assert readyz(health) == (503, b"stopped")
+    thread.join(20)
+
+
+def test_readiness_follows_the_server_in_a_loop() -> None:
+    async def run(health: HealthServer, server: aio.FastAGIServer, states: States) -> None:
+        @server.script("hold")
+        async def handle(session: aio.FastAGI, request: Request) -> None:
+            await session.execute(core.Noop(None))
+
+        async with server:
+            serving = asyncio.ensure_future(server.serve_forever())
+            address = server.server_address
+            assert await asyncio.to_thread(walk, address, states, health) == WALKED
+            with await asyncio.to_thread(hold, address) as last:
+                ending = asyncio.ensure_future(server.shutdown(drain=20))
+                await asyncio.to_thread(states.reached["draining"].wait, 20)
+                assert await asyncio.to_thread(readyz, health) == (503, b"draining")
+                last.sendall(b"200 result=0\n")
+                await ending
+            await serving
+        assert await asyncio.to_thread(readyz, health) == (503, b"stopped")
+
+    states = States()
+    server = aio.FastAGIServer(port=0, max_calls=1, observers=[states])
+    with HealthServer("127.0.0.1", 0, readiness(server)) as health:
+        assert readyz(health) == (503, b"idle")
+        asyncio.run(run(health, server, states))

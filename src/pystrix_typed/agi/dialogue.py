@@ -26,7 +26,7 @@ _FENCE: Final = re.compile(rb'GET FULL VARIABLE "fence-[0-9a-f]{16}-[0-9]+"')
 _FENCE_ANSWER: Final = re.compile(rb"200 result=1 \(fence-[0-9a-f]{16}-[0-9]+\)")
 _NO_VALUE: Final = re.compile(rb"[0-9]{3} result=-?[0-9]+|51[01] [A-Za-z ]+|520[ -][A-Za-z .:]+")
 _ARGUMENT: Final = re.compile(r"(agi_arg_[0-9]+: )([0-9*#]{3,})")
-_QUERY_FIELD: Final = re.compile(r"([^?&=]*)=([^&]*)")
+_CODE: Final = re.compile(r"[0-9]{3}[ -](?:result=)?")
 #: Applications that are given, or told to say, what callers key in.
 _SECRETIVE: Final = frozenset(
     [
@@ -137,16 +137,16 @@ class Dialogue:
         name, _, value = text.partition(": ")
         if name in ("agi_network_script", "agi_request"):
             address, question, query = value.partition("?")
-            fields = _QUERY_FIELD.sub(self._field, query)
+            fields = "&".join(map(self._field, query.split("&")))
             text = f"{name}: {address}{question}{fields}"
         # The dialplan may have read it from the caller.
         text = _ARGUMENT.sub(rf"\1{MASK}", text)
         return self._redactor.scrub(text, self.keyed)
 
-    def _field(self, found: re.Match[str]) -> str:
-        name, value = found.groups()
-        if not self._redactor.sensitive(name, self.keyed):
-            return found[0]
+    def _field(self, field: str) -> str:
+        name, _, value = field.partition("=")
+        if not value or not self._redactor.sensitive(name, self.keyed):
+            return field
         self.keyed.add(value)
         return f"{name}={MASK}"
 
@@ -241,12 +241,12 @@ class Dialogue:
             return text
         expected = self._expected
         if expected is None:
-            return self._redactor.scrub(text, self.keyed)
+            return self._scrub(text)
         if expected.rule is None:
             return MASK if not _NO_VALUE.fullmatch(line) or line.startswith(b"200") else text
         hears = bool(expected.rule.hears)
         if not hears and not expected.value:
-            return self._redactor.scrub(text, self.keyed)
+            return self._scrub(text)
         if self._in_value:
             self.keyed.add(text.removesuffix(")"))
             return None
@@ -257,6 +257,12 @@ class Dialogue:
                 return f"200 result=1 ({MASK})"
             return text if _NO_VALUE.fullmatch(line) else MASK
         return self._redactor.reply_of(expected.rule, line, self.keyed)
+
+    def _scrub(self, text: str) -> str:
+        """Scrub a reply but for its code, which somebody may have keyed in."""
+        code = _CODE.match(text)
+        size = 0 if code is None else code.end()
+        return text[:size] + self._redactor.scrub(text[size:], self.keyed)
 
 
 class Unredacted(Dialogue):

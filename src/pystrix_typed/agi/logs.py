@@ -290,7 +290,8 @@ class JSONFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         for name, value in vars(record).items():
-            if name not in _USUAL and name not in made and value not in ("-", "", None):
+            empty = value is None or (isinstance(value, str) and value in ("", "-"))
+            if name not in _USUAL and name not in made and not empty:
                 made[name] = value
         if record.exc_info and not record.exc_text:
             record.exc_text = self.formatException(record.exc_info)
@@ -298,7 +299,14 @@ class JSONFormatter(logging.Formatter):
             made["exception"] = record.exc_text
         if record.stack_info:
             made["stack"] = self.formatStack(record.stack_info)
-        return json.dumps(made, default=str)
+        try:
+            return json.dumps(made, default=str, allow_nan=False)
+        except (TypeError, ValueError, RecursionError):  # keys that are no text, not a number
+            plain = {
+                name: value if isinstance(value, str) else repr(value)
+                for name, value in made.items()
+            }
+            return json.dumps(plain)
 
 
 def configure(

@@ -39,6 +39,8 @@ NAMES: Final = (
 _ONE_KEY: Final = ("digit", "character")
 #: The topic whose strings are stored values: these are hidden by name.
 _STORED: Final = "variables"
+#: What of their arguments is no part of a value's name.
+_BESIDE: Final = ("value", "channel")
 
 #: ``name=value``, ``name: 'value'``, ``name is value``, in any text.
 _PAIR: Final = (
@@ -127,18 +129,19 @@ class Redactor:
         if isinstance(error, AGIException) and error.reply is not None and rule.hears:
             self.hear(rule, error.reply, keyed)
         command = rule.command
-        if command.topic == _STORED:
-            name = "/".join(
-                str(getattr(action, part.name))
-                for part in command.arguments
-                if part.name not in ("value", "channel")
-            )
-            if self.sensitive(name, keyed):
-                for holder in (action, result):
-                    _see_field(getattr(holder, "value", None), "string", keyed)
+        if self._is_secret(rule, action, keyed):
+            for holder in (action, result):
+                _see_field(getattr(holder, "value", None), "string", keyed)
         elif command.name == "EXEC":
             application, options = (getattr(action, part.name) for part in command.arguments)
             self.see_application(str(application), str(options), keyed)
+
+    def _is_secret(self, rule: Rule, action: AnyAction, keyed: Keyed) -> bool:
+        """Tell whether an action is about a stored value that is hidden by its name."""
+        parts = [part.name for part in rule.command.arguments if part.name not in _BESIDE]
+        return rule.command.topic == _STORED and self.sensitive(
+            "/".join(str(getattr(action, part, "")) for part in parts), keyed
+        )
 
     def see_application(self, application: str, options: str, keyed: Keyed) -> None:
         """Remember what an application is given that is secret, or will fill."""
@@ -225,7 +228,8 @@ class Redactor:
             return f"200 result={MASK}"
         if rule.hears:
             return self.reply_of(rule, reply.raw, keyed)
-        return ""
+        secret = action is not None and self._is_secret(rule, action, keyed)
+        return f"200 result={MASK}" if secret else ""
 
 
 class Remembering(Observer):
