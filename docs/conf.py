@@ -24,8 +24,6 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_ext"]
 root_doc = "index"
-# A guide that is new is listed after the others, wherever it comes from.
-suppress_warnings = ["toc.empty_glob"]
 language = "en"
 
 # ---- the pages ----
