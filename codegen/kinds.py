@@ -154,7 +154,7 @@ def check_call(argument: Argument, scope: Scope) -> str:
         parts.append("allow_empty=False")
     if argument.max_bytes is not None:
         parts.append(f"max_bytes={argument.max_bytes}")
-    call = f"arguments.{kind}({', '.join(parts)})"
+    call = f"agi.arguments.{kind}({', '.join(parts)})"
     return f"None if {name} is None else {call}" if argument.nullable else call
 
 
@@ -177,7 +177,7 @@ def word(argument: Argument) -> tuple[str, set[str]]:
         made, uses = f"label({value})", "label"
     else:
         if argument.type == "callerid":
-            value = f"arguments.caller_id({value}, self.{argument.joined_with})"
+            value = f"agi.arguments.caller_id({value}, self.{argument.joined_with})"
         made, uses = f"text({repr(prefix) + ' + ' if prefix else ''}{value})", "text"
     if argument.nullable:
         made = f"None if self.{argument.name} is None else {made}"

@@ -39,6 +39,7 @@ class ActionView:
     name: str
     docstring: str
     command: str
+    base: str
     result: str
     constants: tuple[tuple[str, str], ...]
     slots: str
@@ -86,14 +87,16 @@ def action_view(command: Command, scope: Scope) -> ActionView:
     imports |= {("pystrix_typed.agi.wire", name) for name in used}
     prelude, branches, fallback = _branches(command, scope, imports)
     if arguments:
-        imports.add(("pystrix_typed.agi", "arguments"))
+        imports.add(("pystrix_typed", "agi"))
         type_imports.add(("pystrix_typed.agi.wire", "Words"))
     if command.result is not None:
-        imports.add((scope.module(command.result, "results"), command.result))
+        type_imports.add((scope.module(command.result, "results"), command.result))
     return ActionView(
         name=command.class_name,
         docstring=action_docstring(command, scope),
         command=repr(command.command),
+        # In quotes, because the results are loaded later.
+        base=f'"{command.result}"' if command.result else "None",
         result=command.result or "None",
         constants=_constants(command),
         slots=repr(slots),
@@ -227,14 +230,13 @@ def _branches(
         if outcome.provisional:
             continue
         branches.append(_branch(command, outcome, scope, imports, several))
-    exceptions = "pystrix_typed.agi.exceptions"
     fallback: tuple[str, ...] = ()
     if branches[-1].condition:
-        imports.add((exceptions, "AGIUnknownError"))
+        imports.add(("pystrix_typed", "agi"))
         message = "a reply that AGI does not define for it"
         fallback = (
             'reply.outcome = "unknown"',
-            f"raise self._error(AGIUnknownError, reply, {message!r})",
+            f"raise self._error(agi.AGIUnknownError, reply, {message!r})",
         )
     # The session has seen that there is a result; the checkers have not.
     uses_result = any(map(_uses_result, command.outcomes))
@@ -256,25 +258,26 @@ def _branch(
 ) -> Branch:
     statements = [f"reply.outcome = {outcome.id!r}"]
     if outcome.raises:
-        imports.add(("pystrix_typed.agi.exceptions", outcome.raises))
+        imports.add(("pystrix_typed", "agi"))
         message = " ".join((outcome.message or "").split())
-        statements.append(f"raise self._error({outcome.raises}, reply, {message!r})")
+        statements.append(f"raise self._error(agi.{outcome.raises}, reply, {message!r})")
     elif command.result is None:
         statements.append("return")
     else:
         result = scope.results[command.result]
         given = outcome.gives or {}
         parts: list[str] = []
-        late: set[tuple[str, str]] = set()
+        # Loaded with the first reply that needs them: a call that only answers and hangs up waits
+        # for no result class. (Enumerations import `enum` besides.)
+        late = {(scope.module(command.result, "results"), command.result)}
         for field in result.fields:
             value = kinds.field_value(field, given[field.name], outcome, scope)
             parts.append(f"{field.name}={value}")
             if field.enumeration is not None and given[field.name] is not None:
                 late.add((scope.module(field.enumeration, "enumerations"), field.enumeration))
             if given[field.name] == "$results":
-                imports.add((scope.module("SpeechResult", "results"), "SpeechResult"))
-                imports.add(("pystrix_typed.agi.wire", "speech_results"))
-        # Enumerations import `enum`, which would cost every call; so only what needs one does.
+                late.add((scope.module("SpeechResult", "results"), "SpeechResult"))
+                late.add(("pystrix_typed.agi.wire", "speech_results"))
         statements += [f"from {module} import {name}" for module, name in sorted(late)]
         statements.append(f"return {command.result}({', '.join(parts)})")
     return Branch(_condition(outcome, several_codes), tuple(statements))

@@ -3,13 +3,9 @@
 
 from __future__ import annotations
 
-from pystrix_typed.agi import arguments
-from pystrix_typed.agi.core.results import DigitResult
-from pystrix_typed.agi.exceptions import AGIAppError, AGIUnknownError
+from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
 from pystrix_typed.agi.wire import choice, number, text
-
-from .results import TicketResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,9 +13,11 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import Literal
 
+    from pystrix_typed.agi.core.results import DigitResult
     from pystrix_typed.agi.wire import Reply, Words
 
     from .enumerations import Urgency
+    from .results import TicketResult
 
 __all__ = [
     "TicketOpen",
@@ -27,7 +25,7 @@ __all__ = [
 ]
 
 
-class TicketOpen(Action[TicketResult]):
+class TicketOpen(Action["TicketResult"]):
     """Open a ticket for the caller of this call.
 
     The module takes the caller's number from the channel.
@@ -83,15 +81,17 @@ class TicketOpen(Action[TicketResult]):
         assign(
             self,
             "subject",
-            arguments.string(self, "subject", subject, allow_empty=False, max_bytes=200),
+            agi.arguments.string(self, "subject", subject, allow_empty=False, max_bytes=200),
         )
-        assign(self, "urgency", arguments.choice(self, "urgency", urgency, ("normal", "urgent")))
+        assign(
+            self, "urgency", agi.arguments.choice(self, "urgency", urgency, ("normal", "urgent"))
+        )
         assign(
             self,
             "remind_after",
             None
             if remind_after is None
-            else arguments.seconds(self, "remind_after", remind_after, 60, None),
+            else agi.arguments.seconds(self, "remind_after", remind_after, 60, None),
         )
 
     def _words(self) -> Words:
@@ -106,16 +106,18 @@ class TicketOpen(Action[TicketResult]):
         if result == "0" and reply.data == "closed":
             reply.outcome = "desk-closed"
             raise self._error(
-                AGIAppError, reply, "the desk is closed, and takes no urgent tickets now"
+                agi.AGIAppError, reply, "the desk is closed, and takes no urgent tickets now"
             )
         if int(result) >= 1:
             reply.outcome = "opened"
+            from .results import TicketResult
+
             return TicketResult(number=int(result), position=int(reply.pairs["position"]))
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
-class TicketRead(Action[DigitResult]):
+class TicketRead(Action["DigitResult"]):
     """Read a ticket to the caller until a key is pressed.
 
     Asterisk has it since 18.0.0. Its module is res_tickets.so. A new command does not interrupt it.
@@ -156,8 +158,8 @@ class TicketRead(Action[DigitResult]):
 
     def __init__(self, number: int, escape_digits: str | Iterable[str | int] = "") -> None:
         assign = object.__setattr__
-        assign(self, "number", arguments.integer(self, "number", number, 1, None))
-        assign(self, "escape_digits", arguments.digits(self, "escape_digits", escape_digits))
+        assign(self, "number", agi.arguments.integer(self, "number", number, 1, None))
+        assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
 
     def _words(self) -> Words:
         return (
@@ -169,12 +171,16 @@ class TicketRead(Action[DigitResult]):
         result = reply.result or ""
         if result == "-1":
             reply.outcome = "failed"
-            raise self._error(AGIAppError, reply, "there is no such ticket")
+            raise self._error(agi.AGIAppError, reply, "there is no such ticket")
         if result == "0":
             reply.outcome = "completed"
+            from pystrix_typed.agi.core.results import DigitResult
+
             return DigitResult(digit=None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
+            from pystrix_typed.agi.core.results import DigitResult
+
             return DigitResult(digit=chr(int(result)))
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

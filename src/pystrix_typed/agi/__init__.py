@@ -17,6 +17,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pystrix_typed.agi import aio as aio
+    from pystrix_typed.agi import arguments as arguments
     from pystrix_typed.agi import core as core
     from pystrix_typed.agi.audio import Audio as Audio
     from pystrix_typed.agi.core.environment import Environment as Environment
@@ -119,11 +120,11 @@ _HOMES = {
 if not TYPE_CHECKING:
     # The checkers see the names above and not this function, or every misspelt name would exist.
     def __getattr__(name: str) -> object:
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        if name in ("aio", "core"):
+        if name in ("aio", "arguments", "core"):
             # Importing a submodule binds it here.
             return __import__(f"{__name__}.{name}", fromlist=["__name__"])
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         home = f"{__name__}.{_HOMES.get(name, 'exceptions')}"
         value = getattr(__import__(home, fromlist=["__name__"]), name)
         globals()[name] = value

@@ -39,21 +39,7 @@ from __future__ import annotations
 
 # The spec's facts on an action are for this module: private to users, not to the package.
 # pyright: reportPrivateUsage=false
-from pystrix_typed.agi.exceptions import (
-    AGIClosedError,
-    AGIDeadChannelError,
-    AGIException,
-    AGIHangup,
-    AGIInvalidCommandError,
-    AGINoResultError,
-    AGIProtocolError,
-    AGIResultHangup,
-    AGISIGHUPHangup,
-    AGISIGPIPEHangup,
-    AGITimeoutError,
-    AGIUnknownError,
-    AGIUsageError,
-)
+from pystrix_typed import agi
 from pystrix_typed.agi.stream import NUDGE, Stream, without_notices
 from pystrix_typed.agi.wire import LINE_LIMIT_BEFORE_8K, line_limit, parse, variables_of, version
 
@@ -62,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import TypeAlias, TypeVar
 
+    from pystrix_typed.agi.exceptions import AGIException
     from pystrix_typed.agi.record import Action, AnyAction
     from pystrix_typed.agi.wire import Reply
 
@@ -153,7 +140,7 @@ class Protocol(Stream):
         except StopIteration as end:
             variables: dict[str, str] = end.value
             return variables
-        raise self._break(AGIProtocolError, None, "the variables at the start have no end")
+        raise self._break(agi.AGIProtocolError, None, "the variables at the start have no end")
 
     def start(self, deadline: float | None) -> Exchange[dict[str, str]]:
         """Read the ``agi_*`` variables that Asterisk sends first.
@@ -167,14 +154,14 @@ class Protocol(Stream):
         size, end = 0, -1
         while end < 0 and not buffer.startswith(b"\n"):
             if not (yield from self._more(b"", deadline, None)):
-                raise AGITimeoutError("the variables at the start: none before the deadline")
+                raise agi.AGITimeoutError("the variables at the start: none before the deadline")
             if not (buffer.startswith(b"\n") or b"agi_".startswith(bytes(buffer[:4]))):
-                raise self._break(AGIProtocolError, None, "the peer does not speak AGI")
+                raise self._break(agi.AGIProtocolError, None, "the peer does not speak AGI")
             end = buffer.find(b"\n\n", max(size - 1, 0))
             size = len(buffer)
             if (size if end < 0 else end) > self._max_environment:
                 raise self._break(
-                    AGIProtocolError,
+                    agi.AGIProtocolError,
                     None,
                     f"the variables at the start exceed {self._max_environment} bytes",
                 )
@@ -224,9 +211,9 @@ class Protocol(Stream):
         self._in_flight = None
         if isinstance(meaning, tuple):
             return meaning[0]
-        if isinstance(meaning, AGIHangup):
-            self.note_hangup(AGIResultHangup)
-        elif isinstance(meaning, AGIUnknownError):
+        if isinstance(meaning, agi.AGIHangup):
+            self.note_hangup(agi.AGIResultHangup)
+        elif isinstance(meaning, agi.AGIUnknownError):
             self._unsure = True
         try:
             raise meaning
@@ -274,7 +261,7 @@ class Protocol(Stream):
             if not self._fences:
                 self._tidy()
             if len(self._buffer) > self._max_reply:
-                self._break(AGIProtocolError, None, "the peer talks unasked, and too much")
+                self._break(agi.AGIProtocolError, None, "the peer talks unasked, and too much")
 
     def close(self, why: str = "the session was closed") -> None:
         """Refuse every further command."""
@@ -293,7 +280,9 @@ class Protocol(Stream):
         if self.sending and not self._broken:
             self._broken = "a command was only partly written"
         if self._broken:
-            raise AGIClosedError(f"{action.command} was not sent: {self._broken}", action=action)
+            raise agi.AGIClosedError(
+                f"{action.command} was not sent: {self._broken}", action=action
+            )
         if self._ended:
             raise self._gone(action)
         if self.hangup is not None and not action._dead:
@@ -314,7 +303,7 @@ class Protocol(Stream):
         """Give what the action reads in the reply, or the exception that it makes of it."""
         try:
             return (action._read(reply),)
-        except AGIException as error:
+        except agi.AGIException as error:
             return error
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             # Not a number where the spec has one: the peer is no Asterisk, or a new one.
@@ -324,24 +313,24 @@ class Protocol(Stream):
 
     def _undefined(self, action: AnyAction, reply: Reply) -> AGIException:
         """Build the exception for a reply that is none of the action's outcomes."""
-        kind: type[AGIException] = AGIUnknownError
+        kind: type[AGIException] = agi.AGIUnknownError
         outcome, meaning = "unknown", "a reply that AGI does not define for it"
         # Such a line may have come from elsewhere, with the command's own reply still to come.
         self._unsure = reply.code not in (510, 511, 520)
         if reply.code == 510:
-            kind, outcome = AGIInvalidCommandError, "invalid-command"
+            kind, outcome = agi.AGIInvalidCommandError, "invalid-command"
             from pystrix_typed.agi.versions import unknown_command
 
             meaning = unknown_command(action, self.asterisk_version)
         elif reply.code == 511:
-            self.note_hangup(AGIDeadChannelError)
-            kind, outcome = AGIDeadChannelError, "dead-channel"
+            self.note_hangup(agi.AGIDeadChannelError)
+            kind, outcome = agi.AGIDeadChannelError, "dead-channel"
             meaning = "not permitted: the channel is dead, or this is an interception routine"
         elif reply.code == 520:
-            kind, outcome = AGIUsageError, "usage"
+            kind, outcome = agi.AGIUsageError, "usage"
             meaning = action._usage_hint or "Asterisk refused the arguments"
         elif reply.code == 200 and reply.result is None:
-            kind, outcome = AGINoResultError, "no-result"
+            kind, outcome = agi.AGINoResultError, "no-result"
             meaning = 'the reply carries no "result="'
         reply.outcome = outcome
         return kind(f"{action.command}: {meaning} ({reply.shown})", action=action, reply=reply)
@@ -355,15 +344,15 @@ class Protocol(Stream):
         if self.hangup is None:
             try:
                 status = yield from self._ask(b"CHANNEL STATUS\n", action, deadline)
-            except AGIHangup:
+            except agi.AGIHangup:
                 pass
             else:
                 if status.code == 511:
-                    self.note_hangup(AGIResultHangup)
+                    self.note_hangup(agi.AGIResultHangup)
         if self.hangup is not None:
             self._in_flight = None
             reply.outcome = "hangup"
-            raise AGIResultHangup(
+            raise agi.AGIResultHangup(
                 f"{action.command}: the caller hung up ({reply.shown})", action=action, reply=reply
             )
 
@@ -420,12 +409,12 @@ class Protocol(Stream):
             size = len(buffer)
             if size + self._noise > self._max_reply:
                 raise self._break(
-                    AGIProtocolError,
+                    agi.AGIProtocolError,
                     action,
                     f"{action.command}: the reply exceeds {self._max_reply} bytes",
                 )
             if not (yield from self._more(data, deadline, action)):
-                raise AGITimeoutError(
+                raise agi.AGITimeoutError(
                     f"{action.command}: no answer before the deadline", action=action
                 )
             if buffer.find(b"\n", size) >= 0:
@@ -485,7 +474,7 @@ class Protocol(Stream):
                 return first
             if len(self._buffer) > self._max_reply:
                 raise self._break(
-                    AGIProtocolError,
+                    agi.AGIProtocolError,
                     action,
                     f"{what}what came before the end of a reply exceeds {self._max_reply} bytes",
                 )
@@ -498,10 +487,10 @@ class Protocol(Stream):
             if came:
                 data = b""
             elif until == deadline:
-                raise AGITimeoutError(f"{what}no answer before the deadline", action=action)
+                raise agi.AGITimeoutError(f"{what}no answer before the deadline", action=action)
             elif until == limit:
                 raise self._break(
-                    AGIClosedError,
+                    agi.AGIClosedError,
                     action,
                     f"{what}no answer to the fence within {self._resync_timeout:g} seconds, so "
                     f"the session lost step and is closed",
@@ -534,18 +523,18 @@ class Protocol(Stream):
         if self._fences:
             self._drop(self._buffer)
         self._tidy()
-        self.note_hangup(AGISIGPIPEHangup)
+        self.note_hangup(agi.AGISIGPIPEHangup)
 
     def _gone(self, action: AnyAction | None) -> AGIException:
         """Build the exception for a stream that ended."""
         what = action.command if action else "the variables at the start"
         if self._broken:
-            return AGIClosedError(f"{what}: {self._broken}", action=action)
-        if self.hangup is not None and issubclass(self.hangup, AGISIGHUPHangup):
-            return AGISIGHUPHangup(
+            return agi.AGIClosedError(f"{what}: {self._broken}", action=action)
+        if self.hangup is not None and issubclass(self.hangup, agi.AGISIGHUPHangup):
+            return agi.AGISIGHUPHangup(
                 f"{what}: the call is over, and Asterisk has left", action=action
             )
-        return AGISIGPIPEHangup(f"{what}: Asterisk closed the connection", action=action)
+        return agi.AGISIGPIPEHangup(f"{what}: Asterisk closed the connection", action=action)
 
     def _break(
         self, kind: type[AGIException], action: AnyAction | None, message: str

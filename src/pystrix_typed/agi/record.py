@@ -25,10 +25,18 @@ else:
     R_co = None
 
     class Generic:
-        """Stand in for `typing.Generic`: the parameter of ``Action[R]`` is for the checkers."""
+        """Stand in for `typing.Generic`: the parameter of ``Action[R]`` is for the checkers.
+
+        It is no base of anything, because every base makes every class dearer to create.
+        """
 
         __slots__ = ()
-        __class_getitem__ = classmethod(type(list[int]))
+
+        def __class_getitem__(cls, _parameter: object) -> Generic:
+            return cls()
+
+        def __mro_entries__(self, _bases: tuple[type, ...]) -> tuple[type, ...]:
+            return ()
 
     def dataclass_transform(**_options: object) -> Callable[[type], type]:
         """Stand in for `typing.dataclass_transform`, which only the checkers look at."""
@@ -66,6 +74,25 @@ class _Fields:
         return found
 
 
+class _Names:
+    """Finds a record's ``__match_args__`` the first time that somebody asks for it.
+
+    They are the slots, in the order of the constructor's arguments. (Spelled out in each class this
+    would contradict what checkers derive from the annotations.)
+    """
+
+    __slots__ = ()
+
+    def __get__(self, _record: object, owner: type[Record]) -> tuple[str, ...]:
+        names: tuple[str, ...] = ()
+        for cls in owner.__mro__:
+            names = cls.__dict__.get("__slots__", ())
+            if names:
+                break
+        setattr(owner, "__match_args__", names)  # noqa: B010 - mypy takes it for a dataclass's
+        return names
+
+
 def _annotation(owner: type[Record], name: str) -> object:
     import inspect
 
@@ -81,19 +108,12 @@ class Record:
     """A frozen value: compared and hashed by class and fields, printed as it is built."""
 
     __slots__ = ()
-    __match_args__: ClassVar[tuple[str, ...]] = ()
-
-    def __init_subclass__(cls) -> None:
-        # The slots are the fields, in the order of the constructor's arguments. (Spelled out in
-        # each class this would contradict what checkers derive from the annotations.)
-        slots = cls.__dict__.get("__slots__")
-        if slots:
-            setattr(cls, "__match_args__", slots)  # noqa: B010 - mypy takes it for a dataclass's
-
     if TYPE_CHECKING:
         __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+        __match_args__: ClassVar[tuple[str, ...]]
     else:
         __dataclass_fields__ = _Fields()
+        __match_args__ = _Names()
 
     def _values(self) -> tuple[object, ...]:
         return tuple([getattr(self, name) for name in self.__match_args__])
@@ -154,6 +174,8 @@ class Action(Record, Generic[R_co]):
     """
 
     __slots__ = ()
+    if not TYPE_CHECKING:
+        __class_getitem__ = classmethod(type(list[int]))
     command: ClassVar[str]
 
     # The spec's facts about the command, in the form that the session reads.

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pystrix_typed.agi.exceptions import AGIHangup
+from pystrix_typed import agi
 from pystrix_typed.agi.wire import encode, text
 
 TYPE_CHECKING = False
@@ -279,7 +279,7 @@ def _uncaught(
 
 def is_hangup(error: BaseException) -> bool:
     """Tell whether an exception says that the call is over, and nothing else."""
-    return all(isinstance(single, AGIHangup) for single in _singles(error))
+    return all(isinstance(single, agi.AGIHangup) for single in _singles(error))
 
 
 def _singles(error: BaseException) -> list[BaseException]:

@@ -10,7 +10,7 @@ import os
 import sys
 from time import monotonic
 
-from pystrix_typed.agi.exceptions import AGITimeoutError
+from pystrix_typed import agi
 from pystrix_typed.agi.protocol import Protocol
 from pystrix_typed.agi.script import Script, greet, private, shield, write_at_once
 from pystrix_typed.agi.turn import Turn
@@ -115,7 +115,7 @@ class Session:
         limit = self._timeout if timeout is ... else in_seconds(timeout)
         deadline = None if limit is None else monotonic() + limit
         if not self._turn.take(limit):
-            raise AGITimeoutError(
+            raise agi.AGITimeoutError(
                 f"{action.command} was not sent before the deadline: another command is running",
                 action=action,
             )

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from os import urandom
 
-from pystrix_typed.agi.exceptions import AGIHangup, AGISIGHUPHangup
+from pystrix_typed import agi
 from pystrix_typed.agi.wire import reply_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pystrix_typed.agi.exceptions import AGIHangup
 
 __all__ = ["NUDGE", "Stream", "without_notices"]
 
@@ -36,7 +38,7 @@ class Stream:
     """The bytes that have come and are not read yet, and the fences that part them.
 
     Attributes:
-        hangup: How the call ended, as the exception's class; None while it lasts.
+        hung_up: Whether the call is known to be over.
         now: The present moment on the driver's clock.
         on_hangup: What to call when the call is found to be over, each once. An exception that one
             of them raises goes to whoever called the protocol, and leaves the state sound.
@@ -45,6 +47,7 @@ class Stream:
     __slots__ = (
         "_buffer",
         "_fences",
+        "_hangup",
         "_mark",
         "_noise",
         "_nudge_at",
@@ -53,13 +56,14 @@ class Stream:
         "_sent_fences",
         "_value_before",
         "_waited",
-        "hangup",
+        "hung_up",
         "now",
         "on_hangup",
     )
 
     _buffer: bytearray
     _fences: list[bytes]
+    _hangup: type[AGIHangup] | None
     _mark: bytes
     _noise: int
     _nudge_at: float
@@ -68,7 +72,7 @@ class Stream:
     _sent_fences: int
     _value_before: bool
     _waited: float
-    hangup: type[AGIHangup] | None
+    hung_up: bool
     now: float
     on_hangup: list[Callable[[], object]]
 
@@ -88,14 +92,29 @@ class Stream:
         self._value_before = False
         # How long the fences that are out have been waited for.
         self._waited = 0.0
-        self.hangup = None
+        self.hung_up = False
+        self._hangup = None
         self.now = 0.0
         self.on_hangup = []
 
-    def note_hangup(self, kind: type[AGIHangup] = AGISIGHUPHangup) -> None:
-        """Take notice that the call is over; the first notice is the one that counts."""
-        if self.hangup is None:
-            self.hangup = kind
+    @property
+    def hangup(self) -> type[AGIHangup] | None:
+        """How the call ended, as the exception's class; None while it lasts."""
+        if not self.hung_up:
+            return None
+        return self._hangup or agi.AGISIGHUPHangup
+
+    def note_hangup(self, kind: type[AGIHangup] | None = None) -> None:
+        """Take notice that the call is over; the first notice is the one that counts.
+
+        Args:
+            kind: The exception that says how; None for Asterisk's own notice. A signal handler
+                gives that one, and must not be the first to load the exceptions: the program may
+                be in the middle of doing so.
+        """
+        if not self.hung_up:
+            self._hangup = kind
+            self.hung_up = True
         while True:
             try:
                 callback = self.on_hangup.pop(0)

@@ -3,12 +3,9 @@
 
 from __future__ import annotations
 
-from pystrix_typed.agi import arguments
-from pystrix_typed.agi.exceptions import AGIAppError, AGIUnknownError
+from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
 from pystrix_typed.agi.wire import choice, number, text
-
-from .results import ChannelStatusResult, TDDModeResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +15,7 @@ if TYPE_CHECKING:
     from pystrix_typed.agi.wire import Reply, Words
 
     from .enumerations import TDDSetting
+    from .results import ChannelStatusResult, TDDModeResult
 
 __all__ = [
     "Answer",
@@ -76,9 +74,11 @@ class Answer(Action[None]):
             return
         if result == "-1":
             reply.outcome = "failed"
-            raise self._error(AGIAppError, reply, "the channel driver could not answer the call")
+            raise self._error(
+                agi.AGIAppError, reply, "the channel driver could not answer the call"
+            )
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class Hangup(Action[None]):
@@ -135,7 +135,7 @@ class Hangup(Action[None]):
             "channel",
             None
             if channel is None
-            else arguments.string(self, "channel", channel, allow_empty=False),
+            else agi.arguments.string(self, "channel", channel, allow_empty=False),
         )
 
     def _words(self) -> Words:
@@ -148,12 +148,14 @@ class Hangup(Action[None]):
             return
         if result == "-1":
             reply.outcome = "unknown-channel"
-            raise self._error(AGIAppError, reply, "no such channel; it may have hung up already")
+            raise self._error(
+                agi.AGIAppError, reply, "no such channel; it may have hung up already"
+            )
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
-class ChannelStatus(Action[ChannelStatusResult]):
+class ChannelStatus(Action["ChannelStatusResult"]):
     """Tell the state of this call or of another channel.
 
     Asterisk has it since 1.0. A new command does not interrupt it.
@@ -209,7 +211,7 @@ class ChannelStatus(Action[ChannelStatusResult]):
             "channel",
             None
             if channel is None
-            else arguments.string(self, "channel", channel, allow_empty=False),
+            else agi.arguments.string(self, "channel", channel, allow_empty=False),
         )
 
     def _words(self) -> Words:
@@ -220,17 +222,18 @@ class ChannelStatus(Action[ChannelStatusResult]):
         if result == "-1":
             reply.outcome = "unknown-channel"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "no channel of that name; give the exact name, a unique id is not one",
             )
         if 0 <= int(result) <= 9:
             reply.outcome = "state"
             from .enumerations import ChannelState
+            from .results import ChannelStatusResult
 
             return ChannelStatusResult(state=ChannelState(int(result)))
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class Noop(Action[None]):
@@ -271,7 +274,7 @@ class Noop(Action[None]):
 
     def __init__(self, note: str | None = None) -> None:
         assign = object.__setattr__
-        assign(self, "note", None if note is None else arguments.string(self, "note", note))
+        assign(self, "note", None if note is None else agi.arguments.string(self, "note", note))
 
     def _words(self) -> Words:
         return (None if self.note is None else text(self.note),)
@@ -282,7 +285,7 @@ class Noop(Action[None]):
             reply.outcome = "done"
             return
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class Verbose(Action[None]):
@@ -333,8 +336,8 @@ class Verbose(Action[None]):
 
     def __init__(self, message: str, level: int = 1) -> None:
         assign = object.__setattr__
-        assign(self, "message", arguments.string(self, "message", message))
-        assign(self, "level", arguments.integer(self, "level", level))
+        assign(self, "message", agi.arguments.string(self, "message", message))
+        assign(self, "level", agi.arguments.integer(self, "level", level))
 
     def _words(self) -> Words:
         return (
@@ -348,7 +351,7 @@ class Verbose(Action[None]):
             reply.outcome = "printed"
             return
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class SetAutohangup(Action[None]):
@@ -395,7 +398,9 @@ class SetAutohangup(Action[None]):
     def __init__(self, seconds: float | timedelta = 0) -> None:
         assign = object.__setattr__
         assign(
-            self, "seconds", arguments.fractional_seconds(self, "seconds", seconds, 0, 2147483647)
+            self,
+            "seconds",
+            agi.arguments.fractional_seconds(self, "seconds", seconds, 0, 2147483647),
         )
 
     def _words(self) -> Words:
@@ -407,7 +412,7 @@ class SetAutohangup(Action[None]):
             reply.outcome = "set"
             return
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class SetCallerid(Action[None]):
@@ -461,15 +466,17 @@ class SetCallerid(Action[None]):
 
     def __init__(self, number: str, name: str | None = None) -> None:
         assign = object.__setattr__
-        assign(self, "number", arguments.string(self, "number", number, forbids="<>", max_bytes=79))
+        assign(
+            self, "number", agi.arguments.string(self, "number", number, forbids="<>", max_bytes=79)
+        )
         assign(
             self,
             "name",
-            None if name is None else arguments.string(self, "name", name, max_bytes=80),
+            None if name is None else agi.arguments.string(self, "name", name, max_bytes=80),
         )
 
     def _words(self) -> Words:
-        return (text(arguments.caller_id(self.number, self.name)),)
+        return (text(agi.arguments.caller_id(self.number, self.name)),)
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""
@@ -477,7 +484,7 @@ class SetCallerid(Action[None]):
             reply.outcome = "set"
             return
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class SetMusic(Action[None]):
@@ -530,11 +537,11 @@ class SetMusic(Action[None]):
 
     def __init__(self, on: bool, moh_class: str | None = None) -> None:
         assign = object.__setattr__
-        assign(self, "on", arguments.flag(self, "on", on))
+        assign(self, "on", agi.arguments.flag(self, "on", on))
         assign(
             self,
             "moh_class",
-            None if moh_class is None else arguments.string(self, "moh_class", moh_class),
+            None if moh_class is None else agi.arguments.string(self, "moh_class", moh_class),
         )
 
     def _words(self) -> Words:
@@ -549,10 +556,10 @@ class SetMusic(Action[None]):
             reply.outcome = "done"
             return
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
-class TDDMode(Action[TDDModeResult]):
+class TDDMode(Action["TDDModeResult"]):
     """Switch the channel's text telephone (TDD) support.
 
     Asterisk has it since 1.0. A new command does not interrupt it.
@@ -596,7 +603,7 @@ class TDDMode(Action[TDDModeResult]):
 
     def __init__(self, mode: TDDSetting | Literal["on", "off", "mate"]) -> None:
         assign = object.__setattr__
-        assign(self, "mode", arguments.choice(self, "mode", mode, ("on", "off", "mate")))
+        assign(self, "mode", agi.arguments.choice(self, "mode", mode, ("on", "off", "mate")))
 
     def _words(self) -> Words:
         return (choice(self.mode),)
@@ -605,12 +612,16 @@ class TDDMode(Action[TDDModeResult]):
         result = reply.result or ""
         if result == "1":
             reply.outcome = "supported"
+            from .results import TDDModeResult
+
             return TDDModeResult(supported=True)
         if result == "0":
             reply.outcome = "unsupported"
+            from .results import TDDModeResult
+
             return TDDModeResult(supported=False)
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class AsyncAGIBreak(Action[None]):
@@ -652,4 +663,4 @@ class AsyncAGIBreak(Action[None]):
             reply.outcome = "done"
             return
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

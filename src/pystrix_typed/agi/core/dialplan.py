@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-from pystrix_typed.agi import arguments
-from pystrix_typed.agi.exceptions import AGIAppError, AGIUnknownError
+from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
 from pystrix_typed.agi.wire import label, text
-
-from .results import ExecResult, GosubResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pystrix_typed.agi.wire import Reply, Words
+
+    from .results import ExecResult, GosubResult
 
 __all__ = [
     "Exec",
@@ -25,7 +24,7 @@ __all__ = [
 ]
 
 
-class Exec(Action[ExecResult]):
+class Exec(Action["ExecResult"]):
     r"""Run a dialplan application on this call and wait for its end.
 
     Whatever the dialplan can do and AGI cannot: Dial, Queue, ConfBridge, VoiceMail and the others
@@ -119,9 +118,9 @@ class Exec(Action[ExecResult]):
         assign(
             self,
             "application",
-            arguments.string(self, "application", application, allow_empty=False),
+            agi.arguments.string(self, "application", application, allow_empty=False),
         )
-        assign(self, "options", arguments.options(self, "options", options))
+        assign(self, "options", agi.arguments.options(self, "options", options))
 
     def _words(self) -> Words:
         return (
@@ -134,18 +133,22 @@ class Exec(Action[ExecResult]):
         if result == "-2":
             reply.outcome = "no-application"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "there is no such application; check its name and that its module is loaded (core show applications)",
             )
         if result == "1":
             reply.outcome = "value-and-usage"
+            from .results import ExecResult
+
             return ExecResult(value=int(result))
         reply.outcome = "value"
+        from .results import ExecResult
+
         return ExecResult(value=int(result))
 
 
-class Gosub(Action[GosubResult]):
+class Gosub(Action["GosubResult"]):
     r"""Run a dialplan routine on this call and wait until it returns.
 
     The routine runs as after the dialplan's Gosub: its arguments are ARG1, ARG2 and so on, their
@@ -239,15 +242,15 @@ class Gosub(Action[GosubResult]):
         assign(
             self,
             "context",
-            arguments.string(self, "context", context, forbids=",(", allow_empty=False),
+            agi.arguments.string(self, "context", context, forbids=",(", allow_empty=False),
         )
         assign(
             self,
             "extension",
-            arguments.string(self, "extension", extension, forbids=",(", allow_empty=False),
+            agi.arguments.string(self, "extension", extension, forbids=",(", allow_empty=False),
         )
-        assign(self, "priority", arguments.label(self, "priority", priority))
-        assign(self, "args", arguments.routine_arguments(self, "args", args))
+        assign(self, "priority", agi.arguments.label(self, "priority", priority))
+        assign(self, "args", agi.arguments.routine_arguments(self, "args", args))
 
     def _words(self) -> Words:
         return (
@@ -261,30 +264,36 @@ class Gosub(Action[GosubResult]):
         result = reply.result or ""
         if reply.code == 200 and result == "0" and reply.text == "Gosub complete":
             reply.outcome = "returned"
+            from .results import GosubResult
+
             return GosubResult(returned=True)
         if reply.code == 200 and result == "0" and reply.text == "Gosub complete (abnormal exit)":
             reply.outcome = "abnormal-exit"
+            from .results import GosubResult
+
             return GosubResult(returned=False)
         if reply.code == 200 and result == "-1" and reply.text == "Gosub label not found":
             reply.outcome = "not-found"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "there is no such context, extension and priority (dialplan show tells what there is)",
             )
         if reply.code == 200 and result == "-1":
             reply.outcome = "failed"
             raise self._error(
-                AGIAppError, reply, "Asterisk could not start the routine; its console tells why"
+                agi.AGIAppError,
+                reply,
+                "Asterisk could not start the routine; its console tells why",
             )
         if reply.code == 503 and reply.text == "Gosub is not loaded":
             reply.outcome = "not-loaded"
-            raise self._error(AGIAppError, reply, "the module app_stack.so is not loaded")
+            raise self._error(agi.AGIAppError, reply, "the module app_stack.so is not loaded")
         if reply.code == 503:
             reply.outcome = "no-memory"
-            raise self._error(AGIAppError, reply, "Asterisk is out of memory")
+            raise self._error(agi.AGIAppError, reply, "Asterisk is out of memory")
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class SetContext(Action[None]):
@@ -340,7 +349,7 @@ class SetContext(Action[None]):
         assign(
             self,
             "context",
-            arguments.string(self, "context", context, allow_empty=False, max_bytes=79),
+            agi.arguments.string(self, "context", context, allow_empty=False, max_bytes=79),
         )
 
     def _words(self) -> Words:
@@ -352,7 +361,7 @@ class SetContext(Action[None]):
             reply.outcome = "set"
             return
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class SetExtension(Action[None]):
@@ -405,7 +414,7 @@ class SetExtension(Action[None]):
         assign(
             self,
             "extension",
-            arguments.string(self, "extension", extension, allow_empty=False, max_bytes=79),
+            agi.arguments.string(self, "extension", extension, allow_empty=False, max_bytes=79),
         )
 
     def _words(self) -> Words:
@@ -417,7 +426,7 @@ class SetExtension(Action[None]):
             reply.outcome = "set"
             return
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class SetPriority(Action[None]):
@@ -473,7 +482,7 @@ class SetPriority(Action[None]):
 
     def __init__(self, priority: int | str) -> None:
         assign = object.__setattr__
-        assign(self, "priority", arguments.label(self, "priority", priority))
+        assign(self, "priority", agi.arguments.label(self, "priority", priority))
 
     def _words(self) -> Words:
         return (label(self.priority),)
@@ -484,4 +493,4 @@ class SetPriority(Action[None]):
             reply.outcome = "set"
             return
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

@@ -8,18 +8,9 @@ Asterisk may mean a failure or a hangup: the session asks which it was before it
 
 from __future__ import annotations
 
-from pystrix_typed.agi import arguments
-from pystrix_typed.agi.exceptions import AGIAppError, AGIResultHangup, AGIUnknownError
+from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
 from pystrix_typed.agi.wire import flag, number, text
-
-from .results import (
-    ControlledPlaybackResult,
-    DigitResult,
-    GetDataResult,
-    PlaybackResult,
-    RecordResult,
-)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +19,14 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from pystrix_typed.agi.wire import Reply, Words
+
+    from .results import (
+        ControlledPlaybackResult,
+        DigitResult,
+        GetDataResult,
+        PlaybackResult,
+        RecordResult,
+    )
 
 __all__ = [
     "ControlStreamFile",
@@ -39,7 +38,7 @@ __all__ = [
 ]
 
 
-class StreamFile(Action[PlaybackResult]):
+class StreamFile(Action["PlaybackResult"]):
     """Play a sound file until it ends or the caller presses one of the listed keys.
 
     Plays one file, from any sample on, and says where it stopped: together with the next command's
@@ -123,12 +122,12 @@ class StreamFile(Action[PlaybackResult]):
         sample_offset: int = 0,
     ) -> None:
         assign = object.__setattr__
-        assign(self, "filename", arguments.path(self, "filename", filename, allow_empty=False))
-        assign(self, "escape_digits", arguments.digits(self, "escape_digits", escape_digits))
+        assign(self, "filename", agi.arguments.path(self, "filename", filename, allow_empty=False))
+        assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
         assign(
             self,
             "sample_offset",
-            arguments.samples(self, "sample_offset", sample_offset, 0, 2147483647),
+            agi.arguments.samples(self, "sample_offset", sample_offset, 0, 2147483647),
         )
 
     def _words(self) -> Words:
@@ -143,21 +142,25 @@ class StreamFile(Action[PlaybackResult]):
         if result == "-1":
             reply.outcome = "failed"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "the sound could not be played; check that the file exists without its extension, in a format that this Asterisk reads",
             )
         if result == "0":
             reply.outcome = "completed"
+            from .results import PlaybackResult
+
             return PlaybackResult(digit=None, end_position=int(reply.pairs["endpos"]))
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
+            from .results import PlaybackResult
+
             return PlaybackResult(digit=chr(int(result)), end_position=int(reply.pairs["endpos"]))
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
-class GetData(Action[GetDataResult]):
+class GetData(Action["GetDataResult"]):
     """Play a prompt and collect the keys that the caller enters.
 
     The first key stops the prompt and is already the first of the entry. The entry ends with `#`,
@@ -234,9 +237,9 @@ class GetData(Action[GetDataResult]):
         max_digits: int = 255,
     ) -> None:
         assign = object.__setattr__
-        assign(self, "filename", arguments.path(self, "filename", filename))
-        assign(self, "timeout", arguments.milliseconds(self, "timeout", timeout))
-        assign(self, "max_digits", arguments.integer(self, "max_digits", max_digits, 1, 1023))
+        assign(self, "filename", agi.arguments.path(self, "filename", filename))
+        assign(self, "timeout", agi.arguments.milliseconds(self, "timeout", timeout))
+        assign(self, "max_digits", agi.arguments.integer(self, "max_digits", max_digits, 1, 1023))
 
     def _words(self) -> Words:
         return (
@@ -250,18 +253,22 @@ class GetData(Action[GetDataResult]):
         if result == "-1":
             reply.outcome = "failed"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "the prompt could not be played; check that the file exists without its extension",
             )
         if reply.data == "timeout":
             reply.outcome = "timed-out"
+            from .results import GetDataResult
+
             return GetDataResult(digits=result, timed_out=True)
         reply.outcome = "entered"
+        from .results import GetDataResult
+
         return GetDataResult(digits=result, timed_out=False)
 
 
-class WaitForDigit(Action[DigitResult]):
+class WaitForDigit(Action["DigitResult"]):
     """Wait in silence for one key.
 
     Any key counts, listed nowhere. Nothing is played; sound that is already running, such as music
@@ -321,7 +328,7 @@ class WaitForDigit(Action[DigitResult]):
 
     def __init__(self, timeout: float | timedelta = -1) -> None:
         assign = object.__setattr__
-        assign(self, "timeout", arguments.milliseconds(self, "timeout", timeout))
+        assign(self, "timeout", agi.arguments.milliseconds(self, "timeout", timeout))
 
     def _words(self) -> Words:
         return (number(self.timeout),)
@@ -330,30 +337,34 @@ class WaitForDigit(Action[DigitResult]):
         result = reply.result or ""
         if result == "-1":
             reply.outcome = "failed"
-            raise self._error(AGIAppError, reply, "the channel failed while waiting for a key")
+            raise self._error(agi.AGIAppError, reply, "the channel failed while waiting for a key")
         if result == "0":
             reply.outcome = "timed-out"
+            from .results import DigitResult
+
             return DigitResult(digit=None)
         if result == "1":
             reply.outcome = "interrupted"
             raise self._error(
-                AGIAppError, reply, "another command interrupted the wait; no key was pressed"
+                agi.AGIAppError, reply, "another command interrupted the wait; no key was pressed"
             )
         if 1000 <= int(result) <= 1004:
             reply.outcome = "stream-control"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "a playback control from outside (such as AMI ControlPlayback) ended the wait; no key was pressed, so wait again",
             )
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
+            from .results import DigitResult
+
             return DigitResult(digit=chr(int(result)))
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
-class RecordFile(Action[RecordResult]):
+class RecordFile(Action["RecordResult"]):
     """Record the caller into a file until a listed key, a time limit, silence or a hangup.
 
     The word in parentheses tells how the recording ended; the number before it means something only
@@ -468,20 +479,22 @@ class RecordFile(Action[RecordResult]):
         silence: float | timedelta | None = None,
     ) -> None:
         assign = object.__setattr__
-        assign(self, "filename", arguments.path(self, "filename", filename, allow_empty=False))
-        assign(self, "format", arguments.string(self, "format", format, allow_empty=False))
-        assign(self, "escape_digits", arguments.digits(self, "escape_digits", escape_digits))
-        assign(self, "timeout", arguments.milliseconds(self, "timeout", timeout))
+        assign(self, "filename", agi.arguments.path(self, "filename", filename, allow_empty=False))
+        assign(self, "format", agi.arguments.string(self, "format", format, allow_empty=False))
+        assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
+        assign(self, "timeout", agi.arguments.milliseconds(self, "timeout", timeout))
         assign(
             self,
             "sample_offset",
-            arguments.samples(self, "sample_offset", sample_offset, 0, 2147483647),
+            agi.arguments.samples(self, "sample_offset", sample_offset, 0, 2147483647),
         )
-        assign(self, "beep", arguments.flag(self, "beep", beep))
+        assign(self, "beep", agi.arguments.flag(self, "beep", beep))
         assign(
             self,
             "silence",
-            None if silence is None else arguments.seconds(self, "silence", silence, 1, 2147483),
+            None
+            if silence is None
+            else agi.arguments.seconds(self, "silence", silence, 1, 2147483),
         )
 
     def _words(self) -> Words:
@@ -499,6 +512,8 @@ class RecordFile(Action[RecordResult]):
         result = reply.result or ""
         if reply.data == "dtmf":
             reply.outcome = "digit"
+            from .results import RecordResult
+
             return RecordResult(
                 digit=chr(int(result)) if result != "0" else None,
                 end_position=int(reply.pairs["endpos"]),
@@ -506,18 +521,22 @@ class RecordFile(Action[RecordResult]):
             )
         if reply.data == "timeout":
             reply.outcome = "limit"
+            from .results import RecordResult
+
             return RecordResult(
                 digit=None, end_position=int(reply.pairs["endpos"]), ended_by="timeout_or_silence"
             )
         if reply.data == "hangup":
             reply.outcome = "hangup"
             raise self._error(
-                AGIResultHangup,
+                agi.AGIResultHangup,
                 reply,
                 "the caller hung up while recording; what was recorded until then is kept",
             )
         if 35 <= int(result) <= 68 and reply.data == "randomerror":
             reply.outcome = "digit-before-recording"
+            from .results import RecordResult
+
             return RecordResult(
                 digit=chr(int(result)),
                 end_position=int(reply.pairs["endpos"]),
@@ -526,36 +545,36 @@ class RecordFile(Action[RecordResult]):
         if reply.data == "randomerror":
             reply.outcome = "no-beep"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 'the beep could not be played, so nothing was recorded; install the sound "beep" or pass beep=False',
             )
         if reply.data == "writefile":
             reply.outcome = "no-file"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "the file could not be created; check that its directory exists and is writable for Asterisk, and that the format is loaded (core show file formats)",
             )
         if reply.data == "waitfor":
             reply.outcome = "broken"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "the channel failed while recording; what was recorded until then is kept",
             )
         if result == "-1" and reply.data is None:
             reply.outcome = "no-silence-detection"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "silence cannot be detected on this channel: no translation of its codec to signed linear; record without `silence`",
             )
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
-class ControlStreamFile(Action[ControlledPlaybackResult]):
+class ControlStreamFile(Action["ControlledPlaybackResult"]):
     """Play a sound file that the caller can wind, pause and stop.
 
     The player of voicemail: keys for forward, rewind and pause steer it without ending the command,
@@ -666,18 +685,18 @@ class ControlStreamFile(Action[ControlledPlaybackResult]):
         offset: float | timedelta | None = None,
     ) -> None:
         assign = object.__setattr__
-        assign(self, "filename", arguments.path(self, "filename", filename, allow_empty=False))
-        assign(self, "escape_digits", arguments.digits(self, "escape_digits", escape_digits))
-        assign(self, "skip", arguments.milliseconds(self, "skip", skip, 0, 268435455))
-        assign(self, "forward", arguments.digits(self, "forward", forward))
-        assign(self, "rewind", arguments.digits(self, "rewind", rewind))
-        assign(self, "pause", arguments.digits(self, "pause", pause))
+        assign(self, "filename", agi.arguments.path(self, "filename", filename, allow_empty=False))
+        assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
+        assign(self, "skip", agi.arguments.milliseconds(self, "skip", skip, 0, 268435455))
+        assign(self, "forward", agi.arguments.digits(self, "forward", forward))
+        assign(self, "rewind", agi.arguments.digits(self, "rewind", rewind))
+        assign(self, "pause", agi.arguments.digits(self, "pause", pause))
         assign(
             self,
             "offset",
             None
             if offset is None
-            else arguments.milliseconds(self, "offset", offset, 0, 2147483647),
+            else agi.arguments.milliseconds(self, "offset", offset, 0, 2147483647),
         )
 
     def _words(self) -> Words:
@@ -696,34 +715,44 @@ class ControlStreamFile(Action[ControlledPlaybackResult]):
         if result == "-1":
             reply.outcome = "failed"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "the sound could not be played; check that the file exists without its extension, in a format that this Asterisk reads",
             )
         if result == "0" and reply.pairs.get("endpos") == "-1":
             reply.outcome = "completed"
+            from .results import ControlledPlaybackResult
+
             return ControlledPlaybackResult(digit=None, offset=None, ended_by="end")
         if result == "0" and "endpos" in reply.pairs:
             reply.outcome = "stopped"
+            from .results import ControlledPlaybackResult
+
             return ControlledPlaybackResult(
                 digit=None, offset=int(reply.pairs["endpos"]), ended_by="stopped"
             )
         if 35 <= int(result) <= 68 and "endpos" in reply.pairs:
             reply.outcome = "digit"
+            from .results import ControlledPlaybackResult
+
             return ControlledPlaybackResult(
                 digit=chr(int(result)), offset=int(reply.pairs["endpos"]), ended_by="digit"
             )
         if result == "0":
             reply.outcome = "completed-without-position"
+            from .results import ControlledPlaybackResult
+
             return ControlledPlaybackResult(digit=None, offset=None, ended_by="end")
         if 35 <= int(result) <= 68:
             reply.outcome = "digit-without-position"
+            from .results import ControlledPlaybackResult
+
             return ControlledPlaybackResult(digit=chr(int(result)), offset=None, ended_by="digit")
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
-class GetOption(Action[PlaybackResult]):
+class GetOption(Action["PlaybackResult"]):
     """Play a prompt and wait a while after it for one of the listed keys.
 
     During the prompt only a listed key ends it. After the prompt any key ends the wait, and an
@@ -795,9 +824,9 @@ class GetOption(Action[PlaybackResult]):
         timeout: float | timedelta = 2000,
     ) -> None:
         assign = object.__setattr__
-        assign(self, "filename", arguments.path(self, "filename", filename, allow_empty=False))
-        assign(self, "escape_digits", arguments.digits(self, "escape_digits", escape_digits))
-        assign(self, "timeout", arguments.milliseconds(self, "timeout", timeout))
+        assign(self, "filename", agi.arguments.path(self, "filename", filename, allow_empty=False))
+        assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
+        assign(self, "timeout", agi.arguments.milliseconds(self, "timeout", timeout))
 
     def _words(self) -> Words:
         return (
@@ -811,15 +840,19 @@ class GetOption(Action[PlaybackResult]):
         if result == "-1":
             reply.outcome = "failed"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "the prompt could not be played; check that the file exists without its extension",
             )
         if result == "0":
             reply.outcome = "no-digit"
+            from .results import PlaybackResult
+
             return PlaybackResult(digit=None, end_position=int(reply.pairs["endpos"]))
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
+            from .results import PlaybackResult
+
             return PlaybackResult(digit=chr(int(result)), end_position=int(reply.pairs["endpos"]))
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

@@ -9,12 +9,9 @@ are missing, and calls that a success.
 
 from __future__ import annotations
 
-from pystrix_typed.agi import arguments
-from pystrix_typed.agi.exceptions import AGIAppError, AGIUnknownError
+from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
 from pystrix_typed.agi.wire import choice, number, text
-
-from .results import DigitResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +20,8 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from pystrix_typed.agi.wire import Reply, Words
+
+    from .results import DigitResult
 
 __all__ = [
     "SayAlpha",
@@ -35,7 +34,7 @@ __all__ = [
 ]
 
 
-class SayNumber(Action[DigitResult]):
+class SayNumber(Action["DigitResult"]):
     """Speak a whole number the way people say it, such as "forty-two".
 
     Asterisk has it since 1.0. An EAGI script goes on hearing the caller while it runs. A new
@@ -96,9 +95,13 @@ class SayNumber(Action[DigitResult]):
         self, number: int, escape_digits: str | Iterable[str | int] = "", gender: str | None = None
     ) -> None:
         assign = object.__setattr__
-        assign(self, "number", arguments.integer(self, "number", number, -2147483647, 2147483647))
-        assign(self, "escape_digits", arguments.digits(self, "escape_digits", escape_digits))
-        assign(self, "gender", None if gender is None else arguments.string(self, "gender", gender))
+        assign(
+            self, "number", agi.arguments.integer(self, "number", number, -2147483647, 2147483647)
+        )
+        assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
+        assign(
+            self, "gender", None if gender is None else agi.arguments.string(self, "gender", gender)
+        )
 
     def _words(self) -> Words:
         return (
@@ -112,21 +115,25 @@ class SayNumber(Action[DigitResult]):
         if result == "-1":
             reply.outcome = "failed"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "a sound could not be played; check that the sounds of the channel's language are installed",
             )
         if result == "0":
             reply.outcome = "completed"
+            from .results import DigitResult
+
             return DigitResult(digit=None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
+            from .results import DigitResult
+
             return DigitResult(digit=chr(int(result)))
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
-class SayDatetime(Action[DigitResult]):
+class SayDatetime(Action["DigitResult"]):
     """Speak a moment, in a format and a time zone of choice.
 
     Asterisk has it since 1.2.0. A new command does not interrupt it.
@@ -199,18 +206,22 @@ class SayDatetime(Action[DigitResult]):
     ) -> None:
         assign = object.__setattr__
         assign(
-            self, "seconds", arguments.epoch(self, "seconds", seconds, -62135596800, 253402300799)
+            self,
+            "seconds",
+            agi.arguments.epoch(self, "seconds", seconds, -62135596800, 253402300799),
         )
-        assign(self, "escape_digits", arguments.digits(self, "escape_digits", escape_digits))
+        assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
         assign(
             self,
             "format",
-            None if format is None else arguments.string(self, "format", format, allow_empty=False),
+            None
+            if format is None
+            else agi.arguments.string(self, "format", format, allow_empty=False),
         )
         assign(
             self,
             "timezone",
-            None if timezone is None else arguments.string(self, "timezone", timezone),
+            None if timezone is None else agi.arguments.string(self, "timezone", timezone),
         )
         if self.timezone is not None and self.format is None:
             raise ValueError(
@@ -230,21 +241,25 @@ class SayDatetime(Action[DigitResult]):
         if result == "-1":
             reply.outcome = "failed"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "a sound could not be played; check that the sounds of the channel's language are installed",
             )
         if result == "0":
             reply.outcome = "completed"
+            from .results import DigitResult
+
             return DigitResult(digit=None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
+            from .results import DigitResult
+
             return DigitResult(digit=chr(int(result)))
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
-class SayDate(Action[DigitResult]):
+class SayDate(Action["DigitResult"]):
     """Speak the date of a moment.
 
     Asterisk has it since 1.2.0. A new command does not interrupt it.
@@ -298,8 +313,8 @@ class SayDate(Action[DigitResult]):
         escape_digits: str | Iterable[str | int] = "",
     ) -> None:
         assign = object.__setattr__
-        assign(self, "seconds", arguments.epoch(self, "seconds", seconds))
-        assign(self, "escape_digits", arguments.digits(self, "escape_digits", escape_digits))
+        assign(self, "seconds", agi.arguments.epoch(self, "seconds", seconds))
+        assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
 
     def _words(self) -> Words:
         return (
@@ -312,21 +327,25 @@ class SayDate(Action[DigitResult]):
         if result == "-1":
             reply.outcome = "failed"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "a sound could not be played; check that the sounds of the channel's language are installed",
             )
         if result == "0":
             reply.outcome = "completed"
+            from .results import DigitResult
+
             return DigitResult(digit=None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
+            from .results import DigitResult
+
             return DigitResult(digit=chr(int(result)))
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
-class SayTime(Action[DigitResult]):
+class SayTime(Action["DigitResult"]):
     """Speak the time of day of a moment.
 
     Asterisk has it since 1.0. A new command does not interrupt it.
@@ -378,8 +397,8 @@ class SayTime(Action[DigitResult]):
         escape_digits: str | Iterable[str | int] = "",
     ) -> None:
         assign = object.__setattr__
-        assign(self, "seconds", arguments.epoch(self, "seconds", seconds))
-        assign(self, "escape_digits", arguments.digits(self, "escape_digits", escape_digits))
+        assign(self, "seconds", agi.arguments.epoch(self, "seconds", seconds))
+        assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
 
     def _words(self) -> Words:
         return (
@@ -392,21 +411,25 @@ class SayTime(Action[DigitResult]):
         if result == "-1":
             reply.outcome = "failed"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "a sound could not be played; check that the sounds of the channel's language are installed",
             )
         if result == "0":
             reply.outcome = "completed"
+            from .results import DigitResult
+
             return DigitResult(digit=None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
+            from .results import DigitResult
+
             return DigitResult(digit=chr(int(result)))
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
-class SayDigits(Action[DigitResult]):
+class SayDigits(Action["DigitResult"]):
     """Speak digits one by one, such as a telephone number.
 
     Asterisk has it since 1.0. An EAGI script goes on hearing the caller while it runs. A new
@@ -466,8 +489,8 @@ class SayDigits(Action[DigitResult]):
         self, digits: int | str | Iterable[str | int], escape_digits: str | Iterable[str | int] = ""
     ) -> None:
         assign = object.__setattr__
-        assign(self, "digits", arguments.spoken_digits(self, "digits", digits))
-        assign(self, "escape_digits", arguments.digits(self, "escape_digits", escape_digits))
+        assign(self, "digits", agi.arguments.spoken_digits(self, "digits", digits))
+        assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
 
     def _words(self) -> Words:
         return (
@@ -480,21 +503,25 @@ class SayDigits(Action[DigitResult]):
         if result == "-1":
             reply.outcome = "failed"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "a sound could not be opened; check the sounds of the channel's language",
             )
         if result == "0":
             reply.outcome = "completed"
+            from .results import DigitResult
+
             return DigitResult(digit=None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
+            from .results import DigitResult
+
             return DigitResult(digit=chr(int(result)))
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
-class SayAlpha(Action[DigitResult]):
+class SayAlpha(Action["DigitResult"]):
     """Spell a text, character by character.
 
     Asterisk has it since 1.2.0. An EAGI script goes on hearing the caller while it runs. A new
@@ -566,14 +593,14 @@ class SayAlpha(Action[DigitResult]):
         case: Literal["all", "lower", "none", "upper"] | None = None,
     ) -> None:
         assign = object.__setattr__
-        assign(self, "characters", arguments.string(self, "characters", characters))
-        assign(self, "escape_digits", arguments.digits(self, "escape_digits", escape_digits))
+        assign(self, "characters", agi.arguments.string(self, "characters", characters))
+        assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
         assign(
             self,
             "case",
             None
             if case is None
-            else arguments.choice(self, "case", case, ("all", "lower", "none", "upper")),
+            else agi.arguments.choice(self, "case", case, ("all", "lower", "none", "upper")),
         )
 
     def _words(self) -> Words:
@@ -588,21 +615,25 @@ class SayAlpha(Action[DigitResult]):
         if result == "-1":
             reply.outcome = "failed"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "a sound could not be opened; check the sounds of the channel's language",
             )
         if result == "0":
             reply.outcome = "completed"
+            from .results import DigitResult
+
             return DigitResult(digit=None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
+            from .results import DigitResult
+
             return DigitResult(digit=chr(int(result)))
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
-class SayPhonetic(Action[DigitResult]):
+class SayPhonetic(Action["DigitResult"]):
     """Spell a text with the words of the radio alphabet, such as "alpha, bravo".
 
     Asterisk has it since 1.0. An EAGI script goes on hearing the caller while it runs. A new
@@ -660,8 +691,8 @@ class SayPhonetic(Action[DigitResult]):
 
     def __init__(self, characters: str, escape_digits: str | Iterable[str | int] = "") -> None:
         assign = object.__setattr__
-        assign(self, "characters", arguments.string(self, "characters", characters))
-        assign(self, "escape_digits", arguments.digits(self, "escape_digits", escape_digits))
+        assign(self, "characters", agi.arguments.string(self, "characters", characters))
+        assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
 
     def _words(self) -> Words:
         return (
@@ -674,15 +705,19 @@ class SayPhonetic(Action[DigitResult]):
         if result == "-1":
             reply.outcome = "failed"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "a sound could not be opened; check the sounds of the channel's language",
             )
         if result == "0":
             reply.outcome = "completed"
+            from .results import DigitResult
+
             return DigitResult(digit=None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
+            from .results import DigitResult
+
             return DigitResult(digit=chr(int(result)))
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

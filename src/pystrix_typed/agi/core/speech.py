@@ -9,12 +9,9 @@ the one of the dialplan's SpeechCreate, and it goes with the end of the session.
 
 from __future__ import annotations
 
-from pystrix_typed.agi import arguments
-from pystrix_typed.agi.exceptions import AGIAppError, AGIResultHangup, AGIUnknownError
+from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
-from pystrix_typed.agi.wire import number, speech_results, text
-
-from .results import SpeechRecognizeResult, SpeechResult
+from pystrix_typed.agi.wire import number, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +19,8 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from pystrix_typed.agi.wire import Reply, Words
+
+    from .results import SpeechRecognizeResult
 
 __all__ = [
     "SpeechActivateGrammar",
@@ -88,7 +87,9 @@ class SpeechCreate(Action[None]):
 
     def __init__(self, engine: str | None = None) -> None:
         assign = object.__setattr__
-        assign(self, "engine", None if engine is None else arguments.string(self, "engine", engine))
+        assign(
+            self, "engine", None if engine is None else agi.arguments.string(self, "engine", engine)
+        )
 
     def _words(self) -> Words:
         return (None if self.engine is None else text(self.engine),)
@@ -101,12 +102,12 @@ class SpeechCreate(Action[None]):
         if result == "0":
             reply.outcome = "failed"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "no speech object was made: there is one already, or no such engine is loaded (module show like speech)",
             )
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class SpeechSet(Action[None]):
@@ -151,8 +152,8 @@ class SpeechSet(Action[None]):
 
     def __init__(self, name: str, value: str) -> None:
         assign = object.__setattr__
-        assign(self, "name", arguments.string(self, "name", name, allow_empty=False))
-        assign(self, "value", arguments.string(self, "value", value))
+        assign(self, "name", agi.arguments.string(self, "name", name, allow_empty=False))
+        assign(self, "value", agi.arguments.string(self, "value", value))
 
     def _words(self) -> Words:
         return (
@@ -168,12 +169,12 @@ class SpeechSet(Action[None]):
         if result == "0":
             reply.outcome = "no-object"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "there is no speech object in this AGI session; SpeechCreate makes one",
             )
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class SpeechDestroy(Action[None]):
@@ -214,12 +215,12 @@ class SpeechDestroy(Action[None]):
         if result == "0":
             reply.outcome = "no-object"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "there is no speech object in this AGI session, so nothing to destroy",
             )
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class SpeechLoadGrammar(Action[None]):
@@ -264,8 +265,8 @@ class SpeechLoadGrammar(Action[None]):
 
     def __init__(self, grammar: str, path: str | PathLike[str]) -> None:
         assign = object.__setattr__
-        assign(self, "grammar", arguments.string(self, "grammar", grammar, allow_empty=False))
-        assign(self, "path", arguments.path(self, "path", path))
+        assign(self, "grammar", agi.arguments.string(self, "grammar", grammar, allow_empty=False))
+        assign(self, "path", agi.arguments.path(self, "path", path))
 
     def _words(self) -> Words:
         return (
@@ -281,12 +282,12 @@ class SpeechLoadGrammar(Action[None]):
         if result == "0":
             reply.outcome = "refused"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "the speech engine refused; check that SpeechCreate was done, and the grammar's name (and path) on the engine",
             )
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class SpeechUnloadGrammar(Action[None]):
@@ -331,7 +332,7 @@ class SpeechUnloadGrammar(Action[None]):
 
     def __init__(self, grammar: str) -> None:
         assign = object.__setattr__
-        assign(self, "grammar", arguments.string(self, "grammar", grammar, allow_empty=False))
+        assign(self, "grammar", agi.arguments.string(self, "grammar", grammar, allow_empty=False))
 
     def _words(self) -> Words:
         return (text(self.grammar),)
@@ -344,12 +345,12 @@ class SpeechUnloadGrammar(Action[None]):
         if result == "0":
             reply.outcome = "refused"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "the speech engine refused; check that SpeechCreate was done, and the grammar's name (and path) on the engine",
             )
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class SpeechActivateGrammar(Action[None]):
@@ -392,7 +393,7 @@ class SpeechActivateGrammar(Action[None]):
 
     def __init__(self, grammar: str) -> None:
         assign = object.__setattr__
-        assign(self, "grammar", arguments.string(self, "grammar", grammar, allow_empty=False))
+        assign(self, "grammar", agi.arguments.string(self, "grammar", grammar, allow_empty=False))
 
     def _words(self) -> Words:
         return (text(self.grammar),)
@@ -405,12 +406,12 @@ class SpeechActivateGrammar(Action[None]):
         if result == "0":
             reply.outcome = "refused"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "the speech engine refused; check that SpeechCreate was done, and the grammar's name (and path) on the engine",
             )
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class SpeechDeactivateGrammar(Action[None]):
@@ -450,7 +451,7 @@ class SpeechDeactivateGrammar(Action[None]):
 
     def __init__(self, grammar: str) -> None:
         assign = object.__setattr__
-        assign(self, "grammar", arguments.string(self, "grammar", grammar, allow_empty=False))
+        assign(self, "grammar", agi.arguments.string(self, "grammar", grammar, allow_empty=False))
 
     def _words(self) -> Words:
         return (text(self.grammar),)
@@ -463,15 +464,15 @@ class SpeechDeactivateGrammar(Action[None]):
         if result == "0":
             reply.outcome = "refused"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "the speech engine refused; check that SpeechCreate was done, and the grammar's name (and path) on the engine",
             )
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
-class SpeechRecognize(Action[SpeechRecognizeResult]):
+class SpeechRecognize(Action["SpeechRecognizeResult"]):
     """Play a prompt and listen to what the caller says, or to a key.
 
     The engine listens from the first moment on and may silence the prompt when the caller speaks
@@ -559,9 +560,9 @@ class SpeechRecognize(Action[SpeechRecognizeResult]):
         self, prompt: str | PathLike[str], timeout: float | timedelta, offset: int = 0
     ) -> None:
         assign = object.__setattr__
-        assign(self, "prompt", arguments.path(self, "prompt", prompt))
-        assign(self, "timeout", arguments.seconds(self, "timeout", timeout))
-        assign(self, "offset", arguments.samples(self, "offset", offset, 0, 2147483647))
+        assign(self, "prompt", agi.arguments.path(self, "prompt", prompt))
+        assign(self, "timeout", agi.arguments.seconds(self, "timeout", timeout))
+        assign(self, "offset", agi.arguments.samples(self, "offset", offset, 0, 2147483647))
 
     def _words(self) -> Words:
         return (
@@ -574,6 +575,10 @@ class SpeechRecognize(Action[SpeechRecognizeResult]):
         result = reply.result or ""
         if result == "1" and reply.data == "speech":
             reply.outcome = "speech"
+            from pystrix_typed.agi.wire import speech_results
+
+            from .results import SpeechRecognizeResult, SpeechResult
+
             return SpeechRecognizeResult(
                 results=tuple([SpeechResult(*heard) for heard in speech_results(reply)]),
                 digit=None,
@@ -582,6 +587,10 @@ class SpeechRecognize(Action[SpeechRecognizeResult]):
             )
         if result == "1" and reply.data == "digit":
             reply.outcome = "digit"
+            from pystrix_typed.agi.wire import speech_results
+
+            from .results import SpeechRecognizeResult, SpeechResult
+
             return SpeechRecognizeResult(
                 results=tuple([SpeechResult(*heard) for heard in speech_results(reply)]),
                 digit=reply.pairs["digit"],
@@ -590,6 +599,10 @@ class SpeechRecognize(Action[SpeechRecognizeResult]):
             )
         if result == "1" and reply.data == "timeout":
             reply.outcome = "timed-out"
+            from pystrix_typed.agi.wire import speech_results
+
+            from .results import SpeechRecognizeResult, SpeechResult
+
             return SpeechRecognizeResult(
                 results=tuple([SpeechResult(*heard) for heard in speech_results(reply)]),
                 digit=None,
@@ -598,13 +611,13 @@ class SpeechRecognize(Action[SpeechRecognizeResult]):
             )
         if result == "1" and reply.data == "hangup":
             reply.outcome = "hangup"
-            raise self._error(AGIResultHangup, reply, "the caller hung up")
+            raise self._error(agi.AGIResultHangup, reply, "the caller hung up")
         if result == "0":
             reply.outcome = "failed"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "nothing was recognized: SpeechCreate was not done in this AGI session, or the channel's sound does not suit the engine",
             )
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

@@ -7,12 +7,9 @@ other technologies. Whether the far end shows it is never reported.
 
 from __future__ import annotations
 
-from pystrix_typed.agi import arguments
-from pystrix_typed.agi.exceptions import AGIAppError, AGIResultHangup, AGIUnknownError
+from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
 from pystrix_typed.agi.wire import number, text
-
-from .results import ReceiveCharResult, ReceiveTextResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +17,8 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from pystrix_typed.agi.wire import Reply, Words
+
+    from .results import ReceiveCharResult, ReceiveTextResult
 
 __all__ = [
     "ReceiveChar",
@@ -29,7 +28,7 @@ __all__ = [
 ]
 
 
-class ReceiveChar(Action[ReceiveCharResult]):
+class ReceiveChar(Action["ReceiveCharResult"]):
     """Wait for a text from the caller and take its first character.
 
     Takes one text off the channel and gives its first byte; the rest of that text is lost, the next
@@ -88,7 +87,7 @@ class ReceiveChar(Action[ReceiveCharResult]):
 
     def __init__(self, timeout: float | timedelta = -1) -> None:
         assign = object.__setattr__
-        assign(self, "timeout", arguments.milliseconds(self, "timeout", timeout))
+        assign(self, "timeout", agi.arguments.milliseconds(self, "timeout", timeout))
 
     def _words(self) -> Words:
         return (number(self.timeout),)
@@ -97,18 +96,24 @@ class ReceiveChar(Action[ReceiveCharResult]):
         result = reply.result or ""
         if result == "-1":
             reply.outcome = "timed-out"
+            from .results import ReceiveCharResult
+
             return ReceiveCharResult(char=None, timed_out=True)
         if result == "0":
             reply.outcome = "empty"
+            from .results import ReceiveCharResult
+
             return ReceiveCharResult(char=None, timed_out=False)
         if 1 <= int(result) <= 255:
             reply.outcome = "received"
+            from .results import ReceiveCharResult
+
             return ReceiveCharResult(char=chr(int(result)), timed_out=False)
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
-class ReceiveText(Action[ReceiveTextResult]):
+class ReceiveText(Action["ReceiveTextResult"]):
     """Wait for a text from the caller.
 
     Asterisk has it since 1.2.0. A new command does not interrupt it.
@@ -166,7 +171,7 @@ class ReceiveText(Action[ReceiveTextResult]):
 
     def __init__(self, timeout: float | timedelta = -1) -> None:
         assign = object.__setattr__
-        assign(self, "timeout", arguments.milliseconds(self, "timeout", timeout))
+        assign(self, "timeout", agi.arguments.milliseconds(self, "timeout", timeout))
 
     def _words(self) -> Words:
         return (number(self.timeout),)
@@ -175,12 +180,16 @@ class ReceiveText(Action[ReceiveTextResult]):
         result = reply.result or ""
         if result == "-1":
             reply.outcome = "timed-out"
+            from .results import ReceiveTextResult
+
             return ReceiveTextResult(text=None)
         if result == "1" and reply.data is not None:
             reply.outcome = "received"
+            from .results import ReceiveTextResult
+
             return ReceiveTextResult(text=reply.data)
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class SendText(Action[None]):
@@ -235,7 +244,7 @@ class SendText(Action[None]):
 
     def __init__(self, text: str) -> None:
         assign = object.__setattr__
-        assign(self, "text", arguments.string(self, "text", text))
+        assign(self, "text", agi.arguments.string(self, "text", text))
 
     def _words(self) -> Words:
         return (text(self.text),)
@@ -248,12 +257,12 @@ class SendText(Action[None]):
         if result == "-1":
             reply.outcome = "failed"
             raise self._error(
-                AGIAppError,
+                agi.AGIAppError,
                 reply,
                 "the text was not sent; this channel may be one that cannot carry text",
             )
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class SendImage(Action[None]):
@@ -305,7 +314,7 @@ class SendImage(Action[None]):
 
     def __init__(self, filename: str | PathLike[str]) -> None:
         assign = object.__setattr__
-        assign(self, "filename", arguments.path(self, "filename", filename, allow_empty=False))
+        assign(self, "filename", agi.arguments.path(self, "filename", filename, allow_empty=False))
 
     def _words(self) -> Words:
         return (text(self.filename),)
@@ -318,7 +327,7 @@ class SendImage(Action[None]):
         if result == "-1":
             reply.outcome = "hangup"
             raise self._error(
-                AGIResultHangup, reply, "the caller hung up before the picture was sent"
+                agi.AGIResultHangup, reply, "the caller hung up before the picture was sent"
             )
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

@@ -8,16 +8,15 @@ holds.
 
 from __future__ import annotations
 
-from pystrix_typed.agi import arguments
-from pystrix_typed.agi.exceptions import AGIDBError, AGIUnknownError
+from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
 from pystrix_typed.agi.wire import text
-
-from .results import DatabaseGetResult, DeltreeResult, VariableResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pystrix_typed.agi.wire import Reply, Words
+
+    from .results import DatabaseGetResult, DeltreeResult, VariableResult
 
 __all__ = [
     "DatabaseDel",
@@ -30,7 +29,7 @@ __all__ = [
 ]
 
 
-class GetVariable(Action[VariableResult]):
+class GetVariable(Action["VariableResult"]):
     r"""Read a variable, or what a dialplan function gives.
 
     Looks among the built-in variables first (EXTEN, CONTEXT, PRIORITY, CHANNEL, UNIQUEID,
@@ -91,7 +90,9 @@ class GetVariable(Action[VariableResult]):
 
     def __init__(self, variable: str) -> None:
         assign = object.__setattr__
-        assign(self, "variable", arguments.string(self, "variable", variable, allow_empty=False))
+        assign(
+            self, "variable", agi.arguments.string(self, "variable", variable, allow_empty=False)
+        )
 
     def _words(self) -> Words:
         return (text(self.variable),)
@@ -100,15 +101,19 @@ class GetVariable(Action[VariableResult]):
         result = reply.result or ""
         if result == "1" and reply.data is not None:
             reply.outcome = "value"
+            from .results import VariableResult
+
             return VariableResult(value=reply.data)
         if result == "0":
             reply.outcome = "unset"
+            from .results import VariableResult
+
             return VariableResult(value=None)
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
-class GetFullVariable(Action[VariableResult]):
+class GetFullVariable(Action["VariableResult"]):
     """Evaluate a piece of dialplan text, on this channel or on another.
 
     What stands in `${}` and `$[]` is replaced as in a line of the dialplan: variables, functions,
@@ -175,13 +180,13 @@ class GetFullVariable(Action[VariableResult]):
 
     def __init__(self, variable: str, channel: str | None = None) -> None:
         assign = object.__setattr__
-        assign(self, "variable", arguments.string(self, "variable", variable))
+        assign(self, "variable", agi.arguments.string(self, "variable", variable))
         assign(
             self,
             "channel",
             None
             if channel is None
-            else arguments.string(self, "channel", channel, allow_empty=False),
+            else agi.arguments.string(self, "channel", channel, allow_empty=False),
         )
 
     def _words(self) -> Words:
@@ -194,12 +199,16 @@ class GetFullVariable(Action[VariableResult]):
         result = reply.result or ""
         if result == "1" and reply.data is not None:
             reply.outcome = "value"
+            from .results import VariableResult
+
             return VariableResult(value=reply.data)
         if result == "0":
             reply.outcome = "unknown-channel"
+            from .results import VariableResult
+
             return VariableResult(value=None)
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class SetVariable(Action[None]):
@@ -268,8 +277,8 @@ class SetVariable(Action[None]):
 
     def __init__(self, name: str, value: str) -> None:
         assign = object.__setattr__
-        assign(self, "name", arguments.string(self, "name", name, allow_empty=False))
-        assign(self, "value", arguments.string(self, "value", value))
+        assign(self, "name", agi.arguments.string(self, "name", name, allow_empty=False))
+        assign(self, "value", agi.arguments.string(self, "value", value))
 
     def _words(self) -> Words:
         return (
@@ -283,10 +292,10 @@ class SetVariable(Action[None]):
             reply.outcome = "set"
             return
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
-class DatabaseGet(Action[DatabaseGetResult]):
+class DatabaseGet(Action["DatabaseGetResult"]):
     """Read a value of the Asterisk database.
 
     The database belongs to the exchange and outlives calls and restarts. A family and a key are one
@@ -343,8 +352,8 @@ class DatabaseGet(Action[DatabaseGetResult]):
 
     def __init__(self, family: str, key: str) -> None:
         assign = object.__setattr__
-        assign(self, "family", arguments.string(self, "family", family))
-        assign(self, "key", arguments.string(self, "key", key))
+        assign(self, "family", agi.arguments.string(self, "family", family))
+        assign(self, "key", agi.arguments.string(self, "key", key))
 
     def _words(self) -> Words:
         return (
@@ -356,19 +365,21 @@ class DatabaseGet(Action[DatabaseGetResult]):
         result = reply.result or ""
         if result == "1" and reply.data is not None:
             reply.outcome = "value"
+            from .results import DatabaseGetResult
+
             return DatabaseGetResult(value=reply.data)
         if result == "0":
             reply.outcome = "missing"
             raise self._error(
-                AGIDBError,
+                agi.AGIDBError,
                 reply,
                 "there is no such key in that family (or the database failed, which Asterisk's console tells)",
             )
         if result == "-1":
             reply.outcome = "no-memory"
-            raise self._error(AGIDBError, reply, "Asterisk is out of memory")
+            raise self._error(agi.AGIDBError, reply, "Asterisk is out of memory")
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class DatabasePut(Action[None]):
@@ -422,9 +433,9 @@ class DatabasePut(Action[None]):
 
     def __init__(self, family: str, key: str, value: str) -> None:
         assign = object.__setattr__
-        assign(self, "family", arguments.string(self, "family", family))
-        assign(self, "key", arguments.string(self, "key", key))
-        assign(self, "value", arguments.string(self, "value", value))
+        assign(self, "family", agi.arguments.string(self, "family", family))
+        assign(self, "key", agi.arguments.string(self, "key", key))
+        assign(self, "value", agi.arguments.string(self, "value", value))
 
     def _words(self) -> Words:
         return (
@@ -441,10 +452,10 @@ class DatabasePut(Action[None]):
         if result == "0":
             reply.outcome = "failed"
             raise self._error(
-                AGIDBError, reply, "the value was not stored; Asterisk's console tells why"
+                agi.AGIDBError, reply, "the value was not stored; Asterisk's console tells why"
             )
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
 class DatabaseDel(Action[None]):
@@ -498,8 +509,8 @@ class DatabaseDel(Action[None]):
 
     def __init__(self, family: str, key: str) -> None:
         assign = object.__setattr__
-        assign(self, "family", arguments.string(self, "family", family))
-        assign(self, "key", arguments.string(self, "key", key))
+        assign(self, "family", agi.arguments.string(self, "family", family))
+        assign(self, "key", agi.arguments.string(self, "key", key))
 
     def _words(self) -> Words:
         return (
@@ -515,13 +526,13 @@ class DatabaseDel(Action[None]):
         if result == "0":
             reply.outcome = "failed"
             raise self._error(
-                AGIDBError, reply, "the key could not be removed; Asterisk's console tells why"
+                agi.AGIDBError, reply, "the key could not be removed; Asterisk's console tells why"
             )
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
 
-class DatabaseDeltree(Action[DeltreeResult]):
+class DatabaseDeltree(Action["DeltreeResult"]):
     """Remove a family, or a part of one, from the Asterisk database.
 
     Removes the key at that path, if there is one, and everything below it: whole path elements
@@ -586,14 +597,16 @@ class DatabaseDeltree(Action[DeltreeResult]):
     def __init__(self, family: str, keytree: str | None = None) -> None:
         assign = object.__setattr__
         assign(
-            self, "family", arguments.string(self, "family", family, forbids="%", allow_empty=False)
+            self,
+            "family",
+            agi.arguments.string(self, "family", family, forbids="%", allow_empty=False),
         )
         assign(
             self,
             "keytree",
             None
             if keytree is None
-            else arguments.string(self, "keytree", keytree, forbids="%", allow_empty=False),
+            else agi.arguments.string(self, "keytree", keytree, forbids="%", allow_empty=False),
         )
 
     def _words(self) -> Words:
@@ -606,9 +619,13 @@ class DatabaseDeltree(Action[DeltreeResult]):
         result = reply.result or ""
         if result == "0":
             reply.outcome = "deleted"
+            from .results import DeltreeResult
+
             return DeltreeResult(deleted=True)
         if result == "1":
             reply.outcome = "nothing-deleted"
+            from .results import DeltreeResult
+
             return DeltreeResult(deleted=False)
         reply.outcome = "unknown"
-        raise self._error(AGIUnknownError, reply, "a reply that AGI does not define for it")
+        raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
