@@ -6,6 +6,7 @@ Everything on a page comes from the spec; here it becomes Markdown, and the temp
 from __future__ import annotations
 
 import ast
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -197,7 +198,7 @@ def _shared(spec: Spec) -> Iterable[tuple[str, str, str, list[Table]]]:
 def _entry(command: Command, scope: Scope) -> Entry:
     parameters = [
         f"    {argument.name}: {kinds.parameter(argument, scope)}"
-        + ("," if argument.required else f" = {argument.default!r},")
+        + ("," if argument.required else f" = {_literal(argument.default)},")
         for argument in command.arguments
     ]
     returns = f" -> {command.result or 'None'}"
@@ -311,9 +312,9 @@ def _facts(command: Command) -> tuple[str, ...]:
 
 
 def _versions(command: Command) -> tuple[str, ...]:
-    found = ["Every Asterisk has it." if command.since == "1.0" else f"{command.since}: it is new."]
+    found = ["Every Asterisk has it." if command.since == "1.0" else f"{command.since}: New."]
     if command.until:
-        found.append(f"{command.until}: it is gone.")
+        found.append(f"{command.until}: Gone.")
     for argument in command.arguments:
         if argument.since:
             found.append(f"{argument.since}: {_code(argument.name)} is new.")
@@ -336,6 +337,11 @@ def _example(examples: tuple[ActionExample, ...]) -> tuple[str, ...]:
     for example in examples:
         lines += [f"session.execute({example.python})", f"# sends {example.wire}"]
     return tuple(lines)
+
+
+def _literal(value: object) -> str:
+    """Write a value as the formatter does."""
+    return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
 def _anchor(name: str) -> str:

@@ -147,10 +147,9 @@ class IndexCommands(SphinxTransform):
             title = section[0].astext()
             if PAGES.get(title) != docname:
                 continue
-            words = [title]
-            if title in COMMANDS:
-                words = [f"{COMMANDS[title]} (AGI command, {title})", f"{title} (action)"]
-            entries = [("single", word, section["ids"][0], "", None) for word in words]
+            # The main ones come first in what the search finds.
+            words = [title, COMMANDS[title]] if title in COMMANDS else [title]
+            entries = [("single", word, section["ids"][0], "main", None) for word in words]
             index = addnodes.index(entries=entries)
             section.insert(1, index)
 
