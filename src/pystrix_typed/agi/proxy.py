@@ -80,6 +80,8 @@ def _text(buffer: bytes) -> Header | None:
     if len(words) != 6 or words[1] not in kinds:
         raise ValueError(f"a PROXY line is malformed: {buffer[:end]!r}")
     kind = kinds[words[1]]
+    if b"%" in buffer[:end]:  # ipaddress takes any text behind it as the name of an interface
+        raise ValueError(f"a PROXY line has an address with a zone: {buffer[:end]!r}")
     hosts = [str(kind(word)) for word in words[2:4]]  # what is none raises a ValueError
     ports = [_port(word) for word in words[4:6]]
     return Header(Peer(hosts[0], ports[0]), Peer(hosts[1], ports[1]), size)
