@@ -389,6 +389,32 @@ def test_pieces_do_not_matter(lines: list[bytes], data: st.DataObject) -> None:
     assert shown == at_once
 
 
+LINES = st.one_of(
+    st.binary(max_size=30),
+    st.tuples(
+        st.sampled_from([command.name.encode() for command in COMMANDS]),
+        st.sampled_from([b"", b' "PIN"', b' "a" "b" "c"', b' "', b" \\", b' "Set" "PIN"']),
+    ).map(b"".join),
+    st.sampled_from(
+        [
+            example.line.encode()
+            for command in COMMANDS
+            for outcome in command.outcomes
+            for example in outcome.examples
+        ]
+    ),
+)
+
+
+@given(st.lists(st.tuples(st.booleans(), LINES)))
+def test_whatever_is_said_it_can_be_shown(pieces: list[tuple[bool, bytes]]) -> None:
+    dialogue = Dialogue(REDACTOR)
+    for sent, line in pieces:
+        for shown in dialogue.feed(sent, line + b"\n"):
+            assert shown.text.isprintable()
+    dialogue.end()
+
+
 def test_an_endless_call_takes_no_endless_memory() -> None:
     keyed = Keyed()
     for number in range(10_000):

@@ -188,7 +188,8 @@ class Dialogue:
             return (set(), "") if shown == arguments[1] else ({1}, shown)
         if command.topic == "variables":
             return self._stored(rule, names, arguments)
-        if command.name == "SPEECH SET" and self._redactor.sensitive(arguments[0], self.keyed):
+        name = arguments[0] if arguments else ""
+        if command.name == "SPEECH SET" and self._redactor.sensitive(name, self.keyed):
             return {1}, ""
         return set(), ""
 

@@ -8,12 +8,14 @@ over it, and nothing of a caller's in what it says.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import selectors
 import socket
 import struct
 import threading
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
@@ -72,7 +74,8 @@ class HealthServer:
 
     `start` runs it in a thread of its own. A program with a loop of its own, or one that forks
     and so should have no threads, calls `bind`, waits for `fileno` to become readable, calls
-    `handle`, and `close` at the end.
+    `handle`, and `close` at the end. (Called only then, it drops late connections when the next one
+    comes.)
 
     Args:
         host: The address to listen on.
@@ -81,7 +84,7 @@ class HealthServer:
             so it must not wait.
         metrics: Gives the metrics in Prometheus' text format.
         timeout: Seconds that a connection may take, from its acceptance to its end.
-        max_connections: Connections served at a time; others wait in the listener's queue.
+        max_connections: Connections served at a time; the oldest gives way to the next.
         max_request: Bytes of a request's head.
     """
 
@@ -108,8 +111,8 @@ class HealthServer:
         self._waker: tuple[socket.socket, socket.socket] | None = None
         self._thread: threading.Thread | None = None
         self._stopping = False
-        self._listening = False
-        self._resume = 0.0
+        # Given up for a moment when no other descriptor is left, to turn a connection away with.
+        self._spare = -1
         self._clients: dict[socket.socket, _Client] = {}
 
     @property
@@ -177,12 +180,19 @@ class HealthServer:
         if self._listener is not None:
             return
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        self._listener = socket.create_server((self._host, self._port), family=family, backlog=64)
-        self._listener.setblocking(False)
-        self._waker = socket.socketpair()
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._waker[0], selectors.EVENT_READ)
-        self._listen(True)
+        try:
+            self._listener = socket.create_server(
+                (self._host, self._port), family=family, backlog=64
+            )
+            self._listener.setblocking(False)
+            self._waker = socket.socketpair()
+            self._spare = os.open(os.devnull, os.O_RDONLY)
+            self._selector = selectors.DefaultSelector()
+            self._selector.register(self._waker[0], selectors.EVENT_READ)
+            self._selector.register(self._listener, selectors.EVENT_READ)
+        except BaseException:
+            self.close()
+            raise
 
     def fileno(self) -> int:
         """Give a descriptor that is readable when `handle` has something to do.
@@ -201,27 +211,23 @@ class HealthServer:
         selector = self._selector
         if selector is None:
             return
-        if not self._listening and len(self._clients) < self._max_connections:
-            self._listen(True)
         for key, _ in selector.select(self._patience(timeout)):
             if key.fileobj is self._listener:
                 self._accept()
             elif isinstance(key.data, _Client):
-                self._serve(key.data)
+                if key.data.socket in self._clients:  # not if it gave way just now
+                    self._serve(key.data)
             elif self._waker is not None:
                 self._waker[0].recv(64)
         now = monotonic()
         for client in [client for client in self._clients.values() if client.deadline <= now]:
-            # Or the system would go on offering the answer to one who never reads it.
-            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-            self._drop(client)
+            self._cut(client)
 
     def close(self) -> None:
         """Close every socket. A process that was forked while this listened calls it too."""
         selector, self._selector = self._selector, None
-        if selector is None:
-            return
-        selector.close()
+        if selector is not None:
+            selector.close()
         for client in list(self._clients.values()):
             client.socket.close()
         self._clients.clear()
@@ -232,29 +238,17 @@ class HealthServer:
             for end in self._waker:
                 end.close()
             self._waker = None
-        self._listening = False
+        if self._spare >= 0:
+            os.close(self._spare)
+            self._spare = -1
 
     def _patience(self, timeout: float | None) -> float | None:
         """Give how long to wait: no longer than until the next connection is late."""
-        moments = [client.deadline for client in self._clients.values()]
-        if not self._listening and len(self._clients) < self._max_connections:
-            moments.append(self._resume)
-        if not moments:
+        if not self._clients:
             return timeout
-        until = max(min(moments) - monotonic(), 0.0)
+        first = min(client.deadline for client in self._clients.values())
+        until = max(first - monotonic(), 0.0)
         return until if timeout is None else min(timeout, until)
-
-    def _listen(self, on: bool) -> None:
-        """Look at the listener, or leave it alone: all places are taken, or nothing works."""
-        if self._selector is None or self._listener is None or on == self._listening:
-            return
-        if not on:
-            self._selector.unregister(self._listener)
-        elif monotonic() >= self._resume:
-            self._selector.register(self._listener, selectors.EVENT_READ)
-        else:
-            return
-        self._listening = on
 
     def _accept(self) -> None:
         if self._listener is None or self._selector is None:
@@ -265,15 +259,33 @@ class HealthServer:
             return  # the peer is gone already
         except OSError as error:
             _log.error("the health endpoint cannot accept a connection: %s", error)
-            self._resume = monotonic() + _PAUSE
-            self._listen(False)
+            self._turn_away(self._listener)
             return
         connection.setblocking(False)
+        if len(self._clients) >= self._max_connections:
+            self._cut(next(iter(self._clients.values())))
         client = _Client(connection, monotonic() + self._timeout)
         self._clients[connection] = client
         self._selector.register(connection, selectors.EVENT_READ, client)
-        if len(self._clients) >= self._max_connections:
-            self._listen(False)
+
+    def _turn_away(self, listener: socket.socket) -> None:
+        """Take a connection off the queue when no descriptor is left, or it would burn the CPU."""
+        if self._spare >= 0:
+            os.close(self._spare)
+            self._spare = -1
+        try:
+            listener.accept()[0].close()
+        except OSError:
+            sleep(_PAUSE)
+        with contextlib.suppress(OSError):
+            self._spare = os.open(os.devnull, os.O_RDONLY)
+
+    def _cut(self, client: _Client) -> None:
+        """Drop a connection that is not done, and what it did not read yet."""
+        # Or the system would go on offering the answer to one who never reads it.
+        with contextlib.suppress(OSError):
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self._drop(client)
 
     def _drop(self, client: _Client) -> None:
         if self._clients.pop(client.socket, None) is None:
