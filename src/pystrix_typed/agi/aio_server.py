@@ -135,7 +135,7 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
             allowed_networks=allowed_networks,
             proxies=proxies,
         )
-        super().__init__(interface, port, limits, verify_values, observers, on_command, listener)
+        super().__init__(interface, port, limits, verify_values, observers, on_command)
         self.debug = debug
         self._on_error = on_error
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -143,14 +143,19 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         self._tasks: dict[Call, asyncio.Task[None]] = {}
         #: What the server itself is doing: connecting, closing.
         self._chores: set[asyncio.Task[None]] = set()
-        self._seats = asyncio.Semaphore(limits.max_calls)
         self._stopping = asyncio.Event()
         self._changed = asyncio.Event()
         self._done = asyncio.Event()
-        self._reception = AioReception(limits, self._observers, self._begin, self._changed.set)
+        self._arrange()
         self._opening = False
         #: When draining ends, on the loop's clock; None while the calls are left alone.
         self._drain_until: float | None = None
+        if listener is not None:
+            self.adopt(listener)
+
+    def _arrange(self) -> None:
+        self._seats = asyncio.Semaphore(self.limits.max_calls)
+        self._reception = AioReception(self.limits, self._observers, self._begin, self._changed.set)
 
     def script(self, pattern: str | re.Pattern[str] | None) -> Callable[[Script], Script]:
         """Register the function below for the calls whose whole path matches.
@@ -256,6 +261,26 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
     ) -> None:
         await self.shutdown(drain=0.0)
 
+    def release(self) -> None:
+        """Give up the listening socket, and go on with the calls; `adopt` gives another one.
+
+        From the loop's thread only.
+        """
+        if self._accepting is not None:
+            self._accepting.cancel()
+            self._accepting = None
+        if self._listener is not None:
+            if self._loop is not None:
+                self._loop.remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
+
+    def adopt(self, listener: socket.socket) -> None:
+        """See `Service.adopt`; while serving, from the loop's thread only."""
+        super().adopt(listener)
+        if self._state == "serving":
+            self._start_listening()
+
     def take(self, connection: socket.socket) -> None:
         """Serve a connection that somebody else has accepted; from the loop's thread only.
 
@@ -291,9 +316,10 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         task.add_done_callback(done)
 
     def _start_listening(self) -> None:
-        self.bind()
-        assert self._loop is not None
-        assert self._listener is not None
+        if not self._adopted:
+            self.bind()
+        if self._loop is None or self._listener is None:
+            return  # whoever owns the socket gives it again
         self._accepting = self._loop.create_task(self._accept(self._loop, self._listener))
 
     async def _accept(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
@@ -313,7 +339,8 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
                 continue
             self._take(connection)
             at_once += 1
-            if at_once % _AT_ONCE == 0:
+            # Others may accept on an adopted socket: leave them some.
+            if self._adopted or at_once % _AT_ONCE == 0:
                 await asyncio.sleep(0)  # accepting what waits already gives nobody else a turn
 
     def _stop_listening(self) -> None:

@@ -119,6 +119,11 @@ class Reception:
             if listener is not None:
                 self._selector.register(listener, selectors.EVENT_READ)
 
+    def unwatch(self, listener: socket.socket) -> None:
+        """Accept nothing more of a listening socket, if it is the one."""
+        if self._listener is listener:
+            self.watch(None)
+
     def step(self, until: float | None) -> int:
         """Wait for something to happen until a moment at most; give how many calls began."""
         began = 0

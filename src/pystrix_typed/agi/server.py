@@ -139,13 +139,12 @@ class FastAGIServer(Service[FastAGI, object]):
             allowed_networks=allowed_networks,
             proxies=proxies,
         )
-        super().__init__(interface, port, limits, verify_values, observers, on_command, listener)
+        super().__init__(interface, port, limits, verify_values, observers, on_command)
         self.timeout: float | None = None
         self.daemon_threads = daemon_threads
         self.debug = debug
         self._on_error = on_error
-        self._pool = Pool(limits.max_calls, "FastAGI", daemon_threads)
-        self._reception = Reception(limits, self._observers, self._begin)
+        self._arrange()
         #: The thread that serves; 0 while none does.
         self._serving = 0
         self._done = threading.Event()
@@ -154,8 +153,16 @@ class FastAGIServer(Service[FastAGI, object]):
         self._ended = threading.Event()
         #: When draining ends; None while the calls under way are left alone.
         self._drain_until: float | None = None
+        #: Given up, and yet to be closed by the thread that serves.
+        self._released: list[tuple[socket.socket, threading.Event]] = []
         #: When to try to listen again.
         self._retry_at = 0.0
+        if listener is not None:
+            self.adopt(listener)
+
+    def _arrange(self) -> None:
+        self._pool = Pool(self.limits.max_calls, "FastAGI", self.daemon_threads)
+        self._reception = Reception(self.limits, self._observers, self._begin)
 
     def script(self, pattern: str | re.Pattern[str] | None) -> Callable[[Script], Script]:
         """Register the function below for the calls whose whole path matches.
@@ -268,6 +275,35 @@ class FastAGIServer(Service[FastAGI, object]):
             self._drain()
             self._close()
 
+    def release(self) -> None:
+        """Give up the listening socket, and go on with the calls; `adopt` gives another one.
+
+        It waits until the socket is closed.
+        """
+        with self._lock:
+            listener, self._listener = self._listener, None
+            if listener is None:
+                return
+            closed = threading.Event()
+            self._released.append((listener, closed))
+        if self._serving and self._serving != threading.get_ident():
+            self._reception.wake()
+            closed.wait()
+        else:
+            self._close_released()
+
+    def _close_released(self) -> None:
+        while self._released:
+            listener, closed = self._released.pop()
+            self._reception.unwatch(listener)
+            listener.close()
+            closed.set()
+
+    def adopt(self, listener: socket.socket) -> None:
+        """See `Service.adopt`."""
+        super().adopt(listener)
+        self._reception.wake()
+
     def take(self, connection: socket.socket) -> None:
         """Serve a connection that somebody else has accepted.
 
@@ -294,6 +330,7 @@ class FastAGIServer(Service[FastAGI, object]):
 
     def _step(self, until: float | None) -> int:
         """Wait for something to happen, and see to it; give how many calls began."""
+        self._close_released()
         now = monotonic()
         if self._state == "full" and len(self._live) < self.limits.accepted:
             self._open(now)
@@ -333,7 +370,8 @@ class FastAGIServer(Service[FastAGI, object]):
         if now < self._retry_at:
             return
         try:
-            self.bind()
+            if not self._adopted:
+                self.bind()
         except OSError as error:
             _log.error("there is room, but the port cannot be opened again: %s", error)
             self._retry_at = now + 1.0
@@ -391,6 +429,7 @@ class FastAGIServer(Service[FastAGI, object]):
         with self._lock:
             if self._state == "stopped":
                 return
+            self._close_released()
             self._reception.watch(None)
             if self._listener is not None:
                 self._listener.close()

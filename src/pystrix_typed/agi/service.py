@@ -95,7 +95,6 @@ class Service(Generic[S, T]):
         verify_values: bool,
         observers: Iterable[Observer],
         on_command: Callable[[Call, CommandEvent], object] | None,
-        listener: socket.socket | None,
     ) -> None:
         self.limits = limits
         self.verify_values = verify_values
@@ -120,8 +119,6 @@ class Service(Generic[S, T]):
         self._live: dict[Call, S | socket.socket] = {}
         #: Calls that the server has ended.
         self._aborted: set[Call] = set()
-        if listener is not None:
-            self.adopt(listener)
 
     # ---- the address ----
 
@@ -154,8 +151,8 @@ class Service(Generic[S, T]):
     def adopt(self, listener: socket.socket) -> None:
         """Serve on a listening socket that belongs to somebody else: a master process, systemd.
 
-        It must be done before serving. When the server is full it accepts no more, but the port
-        goes on listening: whoever owns the socket has to see to that.
+        When the server is full it accepts no more, but the port goes on listening: whoever owns
+        the socket has to see to that. It may be done while serving, after `release`.
 
         Raises:
             RuntimeError: The server listens already.
@@ -167,6 +164,21 @@ class Service(Generic[S, T]):
             self._listener = listener
             self._adopted = True
             self._address = name_of(listener)
+
+    def configure(self, limits: Limits) -> None:
+        """Serve within other limits.
+
+        Raises:
+            RuntimeError: The server serves already.
+        """
+        if self._state != "idle":
+            raise RuntimeError("limits are set before the server serves")
+        self.limits = limits
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Make what depends on the limits."""
+        raise NotImplementedError  # abstract
 
     @property
     def server_address(self) -> tuple[str, int]:
