@@ -275,7 +275,7 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
             self._listener.close()
             self._listener = None
 
-    def adopt(self, listener: socket.socket) -> None:
+    def adopt(self, listener: socket.socket | None) -> None:
         """See `Service.adopt`; while serving, from the loop's thread only."""
         super().adopt(listener)
         if self._state == "serving":

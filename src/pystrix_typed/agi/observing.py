@@ -234,7 +234,12 @@ class Observers:
     """All observers of a server, as one that never raises."""
 
     def __init__(self, observers: Iterable[Observer]) -> None:
-        self._all = tuple(observers)
+        self._all: tuple[Observer, ...] = ()
+        self.add(tuple(observers))
+
+    def add(self, observers: tuple[Observer, ...]) -> None:
+        """Add some, in front of the others."""
+        self._all = (*observers, *self._all)
         self.see_commands = any(type(each).command is not Observer.command for each in self._all)
         self.see_wire = any(each.wants_wire for each in self._all)
 

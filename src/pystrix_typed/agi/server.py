@@ -299,7 +299,7 @@ class FastAGIServer(Service[FastAGI, object]):
             listener.close()
             closed.set()
 
-    def adopt(self, listener: socket.socket) -> None:
+    def adopt(self, listener: socket.socket | None) -> None:
         """See `Service.adopt`."""
         super().adopt(listener)
         self._reception.wake()

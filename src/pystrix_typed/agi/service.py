@@ -132,7 +132,7 @@ class Service(Generic[S, T]):
             RuntimeError: The server was shut down.
         """
         with self._lock:
-            if self._listener is None:
+            if self._listener is None and not self._adopted:
                 if self._state == "stopped":
                     raise RuntimeError("the server was shut down")
                 self._listener = self._listen()
@@ -148,11 +148,14 @@ class Service(Generic[S, T]):
         listener.setblocking(False)
         return listener
 
-    def adopt(self, listener: socket.socket) -> None:
+    def adopt(self, listener: socket.socket | None) -> None:
         """Serve on a listening socket that belongs to somebody else: a master process, systemd.
 
         When the server is full it accepts no more, but the port goes on listening: whoever owns
         the socket has to see to that. It may be done while serving, after `release`.
+
+        Args:
+            listener: The socket, which the server closes in the end; None: it is adopted later.
 
         Raises:
             RuntimeError: The server listens already.
@@ -160,10 +163,21 @@ class Service(Generic[S, T]):
         with self._lock:
             if self._listener is not None:
                 raise RuntimeError("the server listens already")
-            listener.setblocking(False)
-            self._listener = listener
             self._adopted = True
-            self._address = name_of(listener)
+            if listener is not None:
+                listener.setblocking(False)
+                self._listener = listener
+                self._address = name_of(listener)
+
+    def observe(self, *observers: Observer) -> None:
+        """Have more observers see the calls.
+
+        Raises:
+            RuntimeError: The server serves already.
+        """
+        if self._state != "idle":
+            raise RuntimeError("observers are added before the server serves")
+        self._observers.add(observers)
 
     def configure(self, limits: Limits) -> None:
         """Serve within other limits.

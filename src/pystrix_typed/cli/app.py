@@ -7,6 +7,7 @@ traceback.
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,23 @@ from pystrix_typed.cli.documentation import DEFAULT
 from pystrix_typed.cli.problem import Problem
 
 __all__ = ["app", "run"]
+
+
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The levels of logging."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
 
 app = typer.Typer(
     name="pystrix-typed",
@@ -127,3 +145,116 @@ def commands(
     from pystrix_typed.cli import commands as module
 
     module.browse(words or (), as_json=as_json)
+
+
+@app.command()
+def serve(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODULE:SERVER",
+            help="The server, or a function that makes one; ':server' may be left out.",
+        ),
+    ],
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The TCP port.")] = 4573,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the port.")] = 1,
+    drain: Annotated[
+        float, typer.Option(min=0, help="Seconds that calls have to end when a worker is to.")
+    ] = 30.0,
+    recycle_after: Annotated[
+        int, typer.Option(min=0, help="Calls after which a worker is replaced; 0: never.")
+    ] = 0,
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Restart the workers when a Python file changes.")
+    ] = False,
+    app_dir: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="Where the module is.")
+    ] = Path(),
+    max_calls: Annotated[
+        int | None, typer.Option(min=1, help="Calls at a time, in each worker.")
+    ] = None,
+    queue: Annotated[
+        int | None, typer.Option(min=0, help="Calls beyond them that wait for their turn.")
+    ] = None,
+    max_handshakes: Annotated[
+        int | None, typer.Option(min=1, help="Connections at a time that have said nothing yet.")
+    ] = None,
+    handshake_timeout: Annotated[
+        float | None, typer.Option(min=0, help="Seconds for sending the variables; 0: no limit.")
+    ] = None,
+    idle_timeout: Annotated[
+        float | None,
+        typer.Option(min=0, help="Seconds without a command after which a call ends; 0: never."),
+    ] = None,
+    command_timeout: Annotated[
+        float | None, typer.Option(min=0, help="Seconds that a command may take; 0: no limit.")
+    ] = None,
+    keepalive: Annotated[
+        float | None,
+        typer.Option(min=0, help="Seconds of silence until TCP looks for the peer; 0: never."),
+    ] = None,
+    backlog: Annotated[
+        int, typer.Option(min=1, help="Connections that wait to be accepted.")
+    ] = 1024,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NETWORK", help="Who may connect (10.0.0.0/8); may be repeated."),
+    ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NETWORK", help="Balancers that send a PROXY header; repeatable."),
+    ] = None,
+    health: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Serve /healthz and /readyz over HTTP there.")
+    ] = "",
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="Serve /metrics there, too (extra 'metrics').")
+    ] = False,
+    uvloop: Annotated[
+        bool, typer.Option("--uvloop", help="Run an asyncio server on uvloop (extra 'uvloop').")
+    ] = False,
+    log_format: Annotated[
+        LogFormat, typer.Option(help="Lines for people, or a JSON object per line.")
+    ] = LogFormat.TEXT,
+    log_level: Annotated[
+        LogLevel, typer.Option(help="The lowest level that is shown.")
+    ] = LogLevel.INFO,
+) -> None:
+    """Serve calls with your FastAGIServer, blocking or asyncio, in one process or several.
+
+    Limits that are not given here are those of the server in the program; its address is not used.
+    SIGTERM and SIGINT let the calls end first, a second one does not; SIGHUP restarts the workers
+    one by one, with new code, without losing a call. Under systemd it takes a socket that is handed
+    over, and says when it is ready.
+
+    Exit status: 0 ended as asked, 1 could not begin, 2 wrong options.
+    """
+    from pystrix_typed.cli import serve as module
+
+    service = module.Service(
+        target=target,
+        folder=app_dir,
+        host=host,
+        port=port,
+        workers=workers,
+        drain=drain,
+        recycle_after=recycle_after,
+        reload=reload,
+        uvloop=uvloop,
+        max_calls=max_calls,
+        queue=queue,
+        max_handshakes=max_handshakes,
+        handshake_timeout=handshake_timeout,
+        idle_timeout=idle_timeout,
+        command_timeout=command_timeout,
+        keepalive=keepalive,
+        backlog=backlog,
+        allow=allow or (),
+        proxy=proxy or (),
+        health=health,
+        metrics=metrics,
+        log_format=log_format.value,
+        log_level=log_level.value,
+    )
+    raise typer.Exit(module.serve(service))
