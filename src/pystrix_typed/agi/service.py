@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import re
 import socket
@@ -9,6 +10,7 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar, cast
 
+from pystrix_typed.agi import core
 from pystrix_typed.agi.limits import Limits, networks
 from pystrix_typed.agi.logs import CallLog
 from pystrix_typed.agi.observing import Observers
@@ -79,6 +81,15 @@ def name_of(listener: socket.socket) -> tuple[str, int]:
     return str(name), 0
 
 
+def _load_everything() -> None:
+    """Import what a script imports late, to start fast: a server may run out of descriptors."""
+    for module in ("arguments", "core.results", "exceptions", "versions"):
+        importlib.import_module(f"pystrix_typed.agi.{module}")
+    importlib.import_module("select")
+    for name in core.__all__:
+        getattr(core, name)
+
+
 class Service(Generic[S, T]):
     """A FastAGI server but for its way of waiting; `S` is its session, `T` what handlers return.
 
@@ -96,6 +107,7 @@ class Service(Generic[S, T]):
         observers: Iterable[Observer],
         on_command: Callable[[Call, CommandEvent], object] | None,
     ) -> None:
+        _load_everything()
         self.limits = limits
         self.verify_values = verify_values
         self._address: tuple[str, int] = (interface, port)
