@@ -58,6 +58,9 @@ class Session:
     on_command: Callable[[CommandEvent], object] | None = None
     trace: Callable[[bool, bytes], object] | None = None
 
+    #: Gives the present moment, on the clock that deadlines are on.
+    _clock: Callable[[], float] = staticmethod(monotonic)
+
     #: Whether something may have arrived between commands: a notice, or the answer to a stray.
     _listens = True
 
@@ -83,7 +86,7 @@ class Session:
                 self._variables = protocol.started(received)
             else:
                 self._variables = self._drive(
-                    protocol.start(None if handshake is None else monotonic() + handshake)
+                    protocol.start(None if handshake is None else self._clock() + handshake)
                 )
         except BaseException as error:
             self.__exit__(type(error), error, None)
@@ -113,7 +116,7 @@ class Session:
 
     def _execute(self, action: Action[R], timeout: float | timedelta | EllipsisType | None) -> R:
         limit = self._timeout if timeout is ... else in_seconds(timeout)
-        deadline = None if limit is None else monotonic() + limit
+        deadline = None if limit is None else self._clock() + limit
         if not self._turn.take(limit):
             raise agi.AGITimeoutError(
                 f"{action.command} was not sent before the deadline: another command is running",
@@ -226,20 +229,20 @@ class Session:
     def _drive(self, steps: Exchange[R]) -> R:
         """Run one exchange."""
         protocol = self._protocol
-        protocol.now = monotonic()
+        protocol.now = self._clock()
         try:
             data, until = next(steps)
             while True:
                 if data:
                     self._write(data)
                 came = self._read(until)
-                protocol.now = monotonic()
+                protocol.now = self._clock()
                 data, until = steps.send(came)
         except StopIteration as end:
             result: R = end.value
             return result
         except BaseException:
-            fence = protocol.abandon(monotonic())
+            fence = protocol.abandon(self._clock())
             if fence:
                 self._write(fence)
             raise

@@ -1,0 +1,94 @@
+"""Calling the code under test: the shapes that a handler may have, and what it is given."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from pystrix_typed.agi import aio
+from pystrix_typed.agi.fastagi import FastAGI
+from pystrix_typed.agi.observing import Peer
+from pystrix_typed.agi.routing import Request, request_of
+
+if TYPE_CHECKING:
+    from pystrix_typed.agi.core.environment import Environment
+
+__all__ = ["AsyncHandler", "Handler", "call_handler"]
+
+_Arguments: TypeAlias = tuple[str, ...]
+_Keywords: TypeAlias = dict[str, list[str]]
+_Match: TypeAlias = re.Match[str] | None
+
+#: A blocking handler: ``handler(session)``, ``handler(session, request)``, or pystrix's
+#: ``handler(session, args, kwargs, match, path)``.
+Handler: TypeAlias = (
+    Callable[[FastAGI], object]
+    | Callable[[FastAGI, Request], object]
+    | Callable[[FastAGI, _Arguments, _Keywords, _Match, str], object]
+)
+#: The same for asyncio.
+AsyncHandler: TypeAlias = (
+    Callable[[aio.FastAGI], Awaitable[object]]
+    | Callable[[aio.FastAGI, Request], Awaitable[object]]
+    | Callable[[aio.FastAGI, _Arguments, _Keywords, _Match, str], Awaitable[object]]
+)
+
+PEER = Peer("127.0.0.1", 4573)
+
+
+def call_handler(
+    handler: Callable[..., object],
+    session: object,
+    environment: Environment,
+    pattern: str | re.Pattern[str] | None,
+) -> object:
+    """Call a handler as a server does.
+
+    Args:
+        handler: In one of the three shapes.
+        session: What it is to steer.
+        environment: What Asterisk told.
+        pattern: What it would be registered for; None for the default handler.
+
+    Raises:
+        TypeError: It has another shape.
+        ValueError: The pattern does not match the path that the call asks for.
+    """
+    request = request_of(environment, PEER)
+    match: re.Match[str] | None = None
+    if pattern is not None:
+        match = re.match(pattern, request.path)
+        if match is None:
+            raise ValueError(f"pattern={pattern!r} does not match the path {request.path!r}")
+        request = Request(
+            request.path, request.query, request.arguments, PEER, match, request.environment
+        )
+    count = _positional(handler)
+    if count <= 1:
+        return handler(session)
+    if count == 2:
+        return handler(session, request)
+    if count == 5:
+        return handler(
+            session, request.arguments, request.query.lists(), request.match, request.path
+        )
+    raise TypeError(
+        f"{handler!r} takes {count} arguments; a handler takes (session), (session, request) or "
+        f"(session, args, kwargs, match, path)"
+    )
+
+
+def _positional(handler: Callable[..., object]) -> int:
+    """Count the arguments that a handler must be given."""
+    kinds = inspect.Parameter
+    parameters = inspect.signature(handler).parameters.values()
+    fixed = [
+        each
+        for each in parameters
+        if each.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
+    ]
+    if not fixed and any(each.kind is kinds.VAR_POSITIONAL for each in parameters):
+        return 5
+    return sum(each.default is kinds.empty for each in fixed)

@@ -1,0 +1,79 @@
+"""Sessions that talk to a simulated call in this process: no socket, no thread, virtual time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pystrix_typed.agi.fastagi import FastAGI
+from pystrix_typed.agi.protocol import Protocol
+from pystrix_typed.agi.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import timedelta
+
+    from pystrix_typed.testing.call import SimulatedCall
+
+__all__ = ["SimulatedSession"]
+
+
+class SimulatedSession(FastAGI):
+    """The blocking session of a simulated call.
+
+    What it writes is done at once; while it waits, virtual time passes. Deadlines are in virtual
+    time as well.
+
+    Args:
+        call: The call; it begins now.
+        timeout: The deadline of a command in seconds, unless `execute` names another.
+        verify_values: See `FastAGI`.
+    """
+
+    def __init__(
+        self,
+        call: SimulatedCall,
+        *,
+        timeout: float | timedelta | None = None,
+        verify_values: bool = False,
+    ) -> None:
+        self._call = call
+        call.begin()
+        protocol = Protocol(verify_values=verify_values)
+        # Not FastAGI's own: there is no connection.
+        Session.__init__(self, protocol, timeout, None, debug=False)
+
+    def _clock(self) -> float:
+        return self._call.now
+
+    def _disconnect(self) -> None:
+        self._call.end()
+
+    def _write(self, data: bytes) -> None:
+        if self.trace is not None:
+            self.trace(True, data)
+        self._call.feed(data)
+        self._protocol.sending = False
+
+    def _read(self, until: float | None) -> bytes | None:
+        call = self._call
+        data = call.output()
+        if not data and not call.over and (until is None or until > call.now):
+            call.advance(until)
+            data = call.output()
+        if not data and not call.over:
+            return None
+        if self.trace is not None:
+            self.trace(False, data)
+        return data
+
+    def _arrived(self) -> bytes | None:
+        return self._read(0)
+
+    def _send(self, data: bytes) -> Iterable[int]:
+        raise NotImplementedError  # what it is for is done by _write
+
+    def _receive(self) -> bytes:
+        raise NotImplementedError  # what it is for is done by _read
+
+    def _fileno(self) -> int:
+        raise NotImplementedError  # there is no descriptor

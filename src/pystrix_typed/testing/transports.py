@@ -1,0 +1,317 @@
+"""A simulated call over a real connection: TCP, a socket pair, or the pipes of a script.
+
+The script at the other end lives in real time and the call in virtual time. While a command runs,
+virtual time passes at once. While it is the script's turn it stands still, until the script has
+been silent for a while: then it is taken to wait for something, and the caller goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from pystrix_typed.testing.errors import CallerError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping, Sequence
+
+    from pystrix_typed.testing.call import SimulatedCall
+
+__all__ = ["PATIENCE", "THINKING", "Connection", "SocketConnection", "converse", "run"]
+
+#: Real seconds of silence after which a script is taken to wait, and virtual time goes on.
+THINKING = 1.0
+#: Real seconds that a script may be silent when nothing more can happen in the call.
+PATIENCE = 10.0
+
+_CHUNK = 65536
+
+
+class Connection(Protocol):
+    """The other end."""
+
+    def send(self, data: bytes) -> None:
+        """Write all of it; nothing happens when the other end is gone."""
+        ...
+
+    def receive(self, timeout: float | None) -> bytes | None:
+        """Give what comes, ``b""`` at the end, None when the time is over."""
+        ...
+
+    def signal(self) -> None:
+        """Send SIGHUP."""
+        ...
+
+    def close(self) -> None:
+        """Close this end."""
+        ...
+
+
+class SocketConnection:
+    """A FastAGI server, or whoever holds the other end of a socket pair."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+
+    def send(self, data: bytes) -> None:
+        """Write all of it."""
+        with contextlib.suppress(OSError):  # reading tells that it is gone
+            self._socket.settimeout(None)
+            self._socket.sendall(data)
+
+    def receive(self, timeout: float | None) -> bytes | None:
+        """Give what comes, ``b""`` at the end, None when the time is over."""
+        try:
+            if not select.select([self._socket], [], [], timeout)[0]:
+                return None
+            return self._socket.recv(_CHUNK)
+        except (OSError, ValueError):
+            return b""
+
+    def signal(self) -> None:
+        """Do nothing: a server gets a line, not a signal."""
+
+    def close(self) -> None:
+        """Close it."""
+        self._socket.close()
+
+
+class ScriptConnection:
+    """A script that was started as Asterisk starts it: on pipes."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process = process
+        self._input, self._output = process.stdin, process.stdout
+
+    def send(self, data: bytes) -> None:
+        """Write all of it."""
+        with contextlib.suppress(OSError):
+            self._input.write(data)
+            self._input.flush()
+
+    def receive(self, timeout: float | None) -> bytes | None:
+        """Give what comes, ``b""`` at the end, None when the time is over."""
+        try:
+            if not select.select([self._output], [], [], timeout)[0]:
+                return None
+            return os.read(self._output.fileno(), _CHUNK)
+        except (OSError, ValueError):
+            return b""
+
+    def signal(self) -> None:
+        """Send SIGHUP."""
+        with contextlib.suppress(OSError):
+            self._process.send_signal(signal.SIGHUP)
+
+    def close(self) -> None:
+        """Close both pipes."""
+        for end in (self._input, self._output):
+            with contextlib.suppress(OSError):
+                end.close()
+
+
+def converse(
+    call: SimulatedCall,
+    connection: Connection,
+    *,
+    speed: float = 0.0,
+    thinking: float = THINKING,
+    patience: float = PATIENCE,
+) -> None:
+    """Hold Asterisk's end of a call until the session is over, and close the connection.
+
+    Args:
+        call: The call; it begins now.
+        connection: The script.
+        speed: Virtual seconds in a real one: 1 for a call that takes its time; 0 for none.
+        thinking: Real seconds of silence after which virtual time goes on in the script's turn.
+        patience: Real seconds of silence after which a call in which nothing more can happen is
+            given up.
+    """
+    try:
+        call.begin()
+        while True:
+            _deliver(call, connection)
+            if call.over:
+                break
+            if call.ended:
+                call.advance()
+            elif speed:
+                _wait_at_pace(call, connection, speed, patience)
+            elif call.scripts_turn:
+                _wait_for_script(call, connection, thinking, patience)
+            else:
+                # A command is under way: what has come meanwhile may interrupt it.
+                data = connection.receive(0)
+                if data is None:
+                    call.advance()
+                else:
+                    _take(call, data)
+    finally:
+        connection.close()
+    call.finish()
+
+
+def _deliver(call: SimulatedCall, connection: Connection) -> None:
+    data = call.output()
+    if data and not call.dialogue.cut:
+        connection.send(data)
+    for _ in range(call.dialogue.take_signals()):
+        connection.signal()
+
+
+def _take(call: SimulatedCall, data: bytes) -> None:
+    if data:
+        call.feed(data)
+    else:
+        call.end()
+
+
+def _wait_for_script(
+    call: SimulatedCall, connection: Connection, thinking: float, patience: float
+) -> None:
+    moment = call.next_moment
+    data = connection.receive(patience if moment is None else thinking)
+    if data is not None:
+        _take(call, data)
+    elif moment is not None:
+        call.advance(moment)
+    else:
+        _give_up(call, patience)
+
+
+def _give_up(call: SimulatedCall, patience: float) -> None:
+    """Hang up on a script that says nothing; if it goes on so, leave it."""
+    if call.failure is None:
+        call.give_up(f"the script said nothing for {patience:g} seconds")
+    else:
+        call.leave()
+
+
+def _wait_at_pace(
+    call: SimulatedCall, connection: Connection, speed: float, patience: float
+) -> None:
+    moment = call.next_moment
+    wait = patience if moment is None else max(moment - call.now, 0.0) / speed
+    began = time.monotonic()
+    data = connection.receive(wait)
+    passed = (time.monotonic() - began) * speed
+    if data is not None:
+        # Time has passed, but nothing has happened.
+        call.pass_time(min(call.now + passed, moment if moment is not None else float("inf")))
+        _take(call, data)
+    elif moment is not None:
+        call.advance(moment)
+    elif call.scripts_turn:
+        call.pass_time(call.now + passed)
+        _give_up(call, patience)
+    else:
+        call.get_unstuck()
+
+
+def run(
+    call: SimulatedCall,
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    speed: float = 0.0,
+    thinking: float = THINKING,
+    patience: float = PATIENCE,
+) -> bytes:
+    """Start a script as Asterisk does, and hold Asterisk's end of the call.
+
+    Args:
+        call: The call.
+        command: The program and its arguments.
+        environment: Variables of the environment, beside this process's own and Asterisk's.
+        folder: Where the script runs.
+        speed: See `converse`.
+        thinking: See `converse`.
+        patience: See `converse`; the script also has so long to exit once the call is over.
+
+    Returns:
+        What the script wrote to stderr.
+
+    Raises:
+        CallerError: The script did not exit; it was killed.
+        NotImplementedError: This is Windows, where neither Asterisk nor its signals exist.
+    """
+    if sys.platform == "win32":
+        raise NotImplementedError("AGI scripts are started on POSIX systems only; use FastAGI")
+    try:
+        process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **_FOLDERS, **(environment or {})},
+            cwd=folder,
+            bufsize=0,
+        )
+    except FileNotFoundError:
+        call.dialogue.not_found = True
+        call.finish()
+        return b""
+    errors = _Collector(process)
+    try:
+        converse(call, ScriptConnection(process), speed=speed, thinking=thinking, patience=patience)
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        raise CallerError(
+            f"the script did not exit within {patience:g} seconds after the call\n{call.transcript}"
+        ) from None
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        written = errors.text()
+    call.dialogue.exit_status = process.returncode
+    return written
+
+
+class _Collector:
+    """Reads what a script writes to stderr, so that it never waits for a reader."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        import threading
+
+        assert process.stderr is not None
+        self._pipe = process.stderr
+        self._pieces: list[bytes] = []
+        self._thread = threading.Thread(target=self._read, name="stderr of a script", daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        with self._pipe:
+            while piece := self._pipe.read(_CHUNK):
+                self._pieces.append(piece)
+
+    def text(self) -> bytes:
+        self._thread.join()
+        return b"".join(self._pieces)
+
+
+#: What Asterisk tells a script of its folders.
+_FOLDERS = {
+    "AST_CONFIG_DIR": "/etc/asterisk",
+    "AST_CONFIG_FILE": "/etc/asterisk/asterisk.conf",
+    "AST_MODULE_DIR": "/usr/lib/asterisk/modules",
+    "AST_SPOOL_DIR": "/var/spool/asterisk",
+    "AST_MONITOR_DIR": "/var/spool/asterisk/monitor",
+    "AST_VAR_DIR": "/var/lib/asterisk",
+    "AST_DATA_DIR": "/usr/share/asterisk",
+    "AST_LOG_DIR": "/var/log/asterisk",
+    "AST_AGI_DIR": "/usr/share/asterisk/agi-bin",
+    "AST_KEY_DIR": "/var/lib/asterisk",
+    "AST_RUN_DIR": "/var/run/asterisk",
+}

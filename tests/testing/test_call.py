@@ -1,0 +1,246 @@
+"""Calls into handlers in this process, blocking and asyncio alike."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pystrix_typed import agi
+from pystrix_typed.agi import core
+from pystrix_typed.testing import Caller, CallerError, Recording, SimulatedAsterisk
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable
+
+    from pystrix_typed.agi import aio
+    from pystrix_typed.agi.routing import Request
+    from pystrix_typed.testing import CallOptions, SimulatedCall
+
+SOUNDS = {"welcome": 2.5, "menu": 4.0, "bye": 1.0}
+
+
+def menu(session: agi.FastAGI) -> None:
+    session.execute(core.Answer())
+    session.execute(core.StreamFile("welcome"))
+    entry = session.execute(core.GetData("menu", 5000, 4))
+    session.execute(core.SetVariable("ENTRY", entry.digits))
+    session.execute(core.SayDigits(entry.digits or "0"))
+    session.execute(core.StreamFile("bye"))
+    session.execute(core.Hangup())
+
+
+async def menu_async(session: aio.FastAGI) -> None:
+    await session.execute(core.Answer())
+    await session.execute(core.StreamFile("welcome"))
+    entry = await session.execute(core.GetData("menu", 5000, 4))
+    await session.execute(core.SetVariable("ENTRY", entry.digits))
+    await session.execute(core.SayDigits(entry.digits or "0"))
+    await session.execute(core.StreamFile("bye"))
+    await session.execute(core.Hangup())
+
+
+def blocking(caller: Caller) -> SimulatedCall:
+    return SimulatedAsterisk(sounds=SOUNDS).call(menu, caller=caller)
+
+
+def in_loop(caller: Caller) -> SimulatedCall:
+    return asyncio.run(SimulatedAsterisk(sounds=SOUNDS).call_async(menu_async, caller=caller))
+
+
+both = pytest.mark.parametrize("place", [blocking, in_loop])
+
+
+@both
+def test_what_a_call_tells(place: Callable[[Caller], SimulatedCall]) -> None:
+    call = place(Caller("5550199", "Ann").hears("menu").presses("12#"))
+    assert call.played == ["welcome", "menu", "bye"]
+    assert call.said == ["12"]
+    assert call.heard == ["welcome", "menu", "12", "bye"]
+    assert call.pressed == "12#"
+    assert call.answered
+    assert call.hung_up_by == "script"
+    assert call.agistatus == "HANGUP"
+    assert call.variables["ENTRY"] == "12"
+    assert call.error is None
+    # The answer's first frame, two prompts, three keys of 150 ms, two digits, one prompt.
+    assert call.duration == pytest.approx(0.02 + 2.5 + 4.0 + 0.4 + 1.2 + 1.0)
+    assert call.transcript.dialogue[2] == ('GET DATA "menu" 5000 4', ["200 result=12"])
+
+
+@both
+def test_both_say_the_same(place: Callable[[Caller], SimulatedCall]) -> None:
+    caller = Caller().hears("menu", only=1).presses("7").waits(3).hangs_up()
+    assert str(place(caller).transcript) == str(blocking(caller).transcript)
+
+
+@both
+def test_a_hangup_in_the_middle(place: Callable[[Caller], SimulatedCall]) -> None:
+    call = place(Caller().hears("menu", only=1.0).hangs_up())
+    assert call.hung_up_by == "caller"
+    assert isinstance(call.error, agi.AGIHangup)
+    assert call.played == ["welcome", "menu"]
+    assert call.sounds[-1].whole is False
+    assert call.agistatus == "HANGUP"
+    assert call.duration == pytest.approx(0.02 + 2.5 + 1.0)
+
+
+@both
+def test_waiting_in_vain(place: Callable[[Caller], SimulatedCall]) -> None:
+    with pytest.raises(CallerError, match=r"waited to hear 'menue' in vain, and heard: 'welcome'"):
+        place(Caller().hears("menue").presses("1"))
+
+
+def patient(session: agi.FastAGI) -> None:
+    session.execute(core.WaitForDigit(-1))
+
+
+async def patient_async(session: aio.FastAGI) -> None:
+    await session.execute(core.WaitForDigit(-1))
+
+
+def test_a_call_that_would_never_end() -> None:
+    asterisk = SimulatedAsterisk()
+    with pytest.raises(CallerError, match="WAIT FOR DIGIT waits, and so does the caller"):
+        asterisk.call(patient)
+    with pytest.raises(CallerError, match="WAIT FOR DIGIT waits, and so does the caller"):
+        asyncio.run(asterisk.call_async(patient_async))
+
+
+def test_a_call_that_goes_on_too_long() -> None:
+    def circle(session: agi.FastAGI) -> None:
+        while True:
+            session.execute(core.StreamFile("menu"))
+
+    with pytest.raises(CallerError, match="lasted for 60 seconds"):
+        SimulatedAsterisk(sounds=SOUNDS).call(circle, limit=60)
+
+
+def test_deadlines_are_in_virtual_time() -> None:
+    def handler(session: agi.FastAGI) -> None:
+        with pytest.raises(agi.AGITimeoutError):
+            session.execute(core.WaitForDigit(600_000), timeout=300)
+        session.execute(core.Noop("still in step"))
+
+    began = time.monotonic()
+    call = SimulatedAsterisk().call(handler)
+    assert call.duration == 300
+    assert time.monotonic() - began < 5
+    assert call.transcript.commands[-1] == 'NOOP "still in step"'
+
+
+def test_the_time_of_the_loop_is_virtual() -> None:
+    async def handler(session: aio.FastAGI) -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(3):
+                await session.execute(core.StreamFile("menu"))
+        await asyncio.sleep(300)
+        await session.execute(core.Noop())
+
+    began = time.monotonic()
+    call = asyncio.run(SimulatedAsterisk(sounds=SOUNDS).call_async(handler))
+    assert time.monotonic() - began < 5
+    assert call.sounds[0].end == 3000
+    assert call.transcript[-1].time == 303.0
+
+
+def test_the_time_of_the_loop_is_real_again() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        before = loop.time()
+        await SimulatedAsterisk(sounds=SOUNDS).call_async(menu_async, caller=Caller().hears("menu"))
+        assert loop.time() - before < 5
+        assert loop.time.__name__ == "time"
+
+    asyncio.run(main())
+
+
+def test_two_calls_in_one_loop() -> None:
+    async def main() -> list[SimulatedCall]:
+        asterisk = SimulatedAsterisk(sounds=SOUNDS)
+        return await asyncio.gather(
+            *(
+                asterisk.call_async(menu_async, caller=Caller().hears("menu").presses(keys))
+                for keys in ("1#", "22#")
+            )
+        )
+
+    first, second = asyncio.run(main())
+    assert (first.said, second.said) == (["1"], ["22"])
+    assert first.duration < second.duration
+
+
+def test_shapes_of_handlers() -> None:
+    seen: list[object] = []
+
+    def decorated(session: agi.FastAGI, request: Request) -> None:
+        seen.append((request.path, request.query["lang"], request.arguments))
+
+    def registered(
+        session: agi.FastAGI,
+        args: tuple[str, ...],
+        kwargs: dict[str, list[str]],
+        match: re.Match[str] | None,
+        path: str,
+    ) -> None:
+        seen.append((args, kwargs, match and match[1], path))
+
+    asterisk = SimulatedAsterisk()
+    asterisk.call(decorated, "menu?lang=en", arguments=("a", "b"))
+    asterisk.call(registered, "menu/7?lang=en", arguments=("a",), pattern=r"menu/(\d+)")
+    assert seen == [("menu", "en", ("a", "b")), (("a",), {"lang": ["en"]}, "7", "menu/7")]
+
+
+def test_the_handlers_own_mistakes_are_raised() -> None:
+    def wrong(session: agi.FastAGI) -> None:
+        raise LookupError("no such agent")
+
+    asterisk = SimulatedAsterisk()
+    with pytest.raises(LookupError, match="no such agent"):
+        asterisk.call(wrong)
+    call = asterisk.call(wrong, check=False)
+    assert isinstance(call.error, LookupError)
+    assert call.hung_up_by is None
+
+
+def test_recordings_can_be_played() -> None:
+    def handler(session: agi.FastAGI) -> None:
+        result = session.execute(core.RecordFile("message", "wav", "#", 60_000, silence=2))
+        assert result.digit == "#"
+        session.execute(core.StreamFile("message"))
+
+    caller = Caller().hears("beep").says("call me back").presses("#")
+    call = SimulatedAsterisk(sounds={}).call(handler, caller=caller)
+    assert call.recordings == [Recording("message", "wav", 1.1, "digit", ("call me back",))]
+    assert call.played == ["message"]
+
+
+def options() -> CallOptions:
+    return {
+        "caller": Caller("5550199", "Ann"),
+        "arguments": ("one", "two words"),
+        "extension": "200",
+        "context": "incoming",
+        "language": "de",
+        "answered": True,
+    }
+
+
+def test_the_beginning_of_a_call() -> None:
+    def handler(session: agi.FastAGI) -> None:
+        environment = session.environment
+        assert environment.extension == "200"
+        assert environment.context == "incoming"
+        assert environment.language == "de"
+        assert environment.caller_id == "5550199"
+        assert environment.caller_id_name == "Ann"
+        assert environment.arguments == ("one", "two words")
+        assert session.asterisk_version == (22, 10, 1)
+        assert session.execute(core.ChannelStatus()).state == 6
+
+    call = SimulatedAsterisk().call(handler, **options())
+    assert call.location == ("incoming", "200", 2)
+    assert call.agistatus == "SUCCESS"
