@@ -171,6 +171,15 @@ def drift(session: nox.Session) -> None:
 
 
 @nox.session(python=OLDEST)
+def faults(session: nox.Session) -> None:
+    """Do to both servers what goes wrong around them, and print what it cost (``-- --help``)."""
+    if sys.platform != "linux":
+        session.skip("what a process has in use is read from Linux's /proc")
+    install_wheel(session)
+    session.run("python", "-m", "tests.faults", *session.posargs)
+
+
+@nox.session(python=OLDEST)
 def bench(session: nox.Session) -> None:
     """Time the start of an AGI script against the bare interpreter and pystrix."""
     session.run("python", "benchmarks/startup.py", *session.posargs)

@@ -57,4 +57,4 @@ async def release(session: aio.FastAGI, request: Request) -> None:
 
 if __name__ == "__main__":
     host(server.server_address)
-    asyncio.run(server.serve_forever(signals=True))
+    asyncio.run(server.serve_forever(signals=True, drain=5.0))

@@ -61,4 +61,4 @@ def release(session: agi.FastAGI, request: Request) -> None:
 
 if __name__ == "__main__":
     host(server.server_address)
-    server.serve_forever(signals=True)
+    server.serve_forever(signals=True, drain=5.0)

@@ -83,9 +83,10 @@ def name_of(listener: socket.socket) -> tuple[str, int]:
 
 def _load_everything() -> None:
     """Import what a script imports late, to start fast: a server may run out of descriptors."""
-    for module in ("arguments", "core.results", "exceptions", "versions"):
+    for module in ("arguments", "core.results", "exceptions", "proxy", "versions"):
         importlib.import_module(f"pystrix_typed.agi.{module}")
-    importlib.import_module("select")
+    for module in ("contextlib", "dataclasses", "datetime", "inspect", "select", "urllib.parse"):
+        importlib.import_module(module)
     for name in core.__all__:
         getattr(core, name)
 
