@@ -20,7 +20,7 @@ import pytest
 
 import pystrix_typed
 from pystrix_typed.agi import AGIHangup
-from pystrix_typed.agi.script import is_hangup, summary
+from pystrix_typed.agi.last_words import is_hangup, summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pystrix_typed.agi.turn import Turn
+from pystrix_typed.agi.session import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +114,7 @@ def test_taking_while_waiting_in_the_same_thread() -> None:
             pass
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pystrix_typed.agi.turn.allocate_lock", Gate)
+        patch.setattr("pystrix_typed.agi.session.allocate_lock", Gate)
         other = begin(lambda: turn.take(None))
         other.join(PATIENCE)
         assert turn.take(None)
@@ -142,7 +142,7 @@ def test_interrupt_while_waiting() -> None:
 
     def wait() -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("pystrix_typed.agi.turn.allocate_lock", Gate)
+            patch.setattr("pystrix_typed.agi.session.allocate_lock", Gate)
             with pytest.raises(KeyboardInterrupt) as caught:
                 turn.take(None)
             raised.append(caught.value)

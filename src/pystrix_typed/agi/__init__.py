@@ -48,10 +48,10 @@ if TYPE_CHECKING:
     from pystrix_typed.agi.record import Record as Record
     from pystrix_typed.agi.routing import Query as Query
     from pystrix_typed.agi.routing import Request as Request
+    from pystrix_typed.agi.script import AGI as AGI
     from pystrix_typed.agi.server import FastAGIServer as FastAGIServer
     from pystrix_typed.agi.server import Handler as Handler
     from pystrix_typed.agi.server import ScriptHandler as ScriptHandler
-    from pystrix_typed.agi.session import AGI as AGI
     from pystrix_typed.agi.session import Session as Session
     from pystrix_typed.agi.wire import Reply as Reply
 
@@ -96,7 +96,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AGI": "session",
+    "AGI": "script",
     "Action": "record",
     "Audio": "audio",
     "Call": "observing",

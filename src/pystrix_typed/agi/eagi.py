@@ -18,7 +18,7 @@ import os
 
 from pystrix_typed.agi.audio import VARIABLE, Audio, claim, is_pipe, no_audio, rate_of
 from pystrix_typed.agi.exceptions import AGIClosedError
-from pystrix_typed.agi.session import AGI
+from pystrix_typed.agi.script import AGI
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -24,19 +24,9 @@ if TYPE_CHECKING:
 else:
     R_co = None
 
-    class Generic:
-        """Stand in for `typing.Generic`: the parameter of ``Action[R]`` is for the checkers.
-
-        It is no base of anything, because every base makes every class dearer to create.
-        """
-
-        __slots__ = ()
-
-        def __class_getitem__(cls, _parameter: object) -> Generic:
-            return cls()
-
-        def __mro_entries__(self, _bases: tuple[type, ...]) -> tuple[type, ...]:
-            return ()
+    # Stands in for `typing.Generic`, which the checkers want: one more base would make every class
+    # dearer to create.
+    Generic = {R_co: object}
 
     def dataclass_transform(**_options: object) -> Callable[[type], type]:
         """Stand in for `typing.dataclass_transform`, which only the checkers look at."""

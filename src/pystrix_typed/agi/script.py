@@ -1,9 +1,11 @@
-"""What surrounds a script that Asterisk starts: its descriptors, SIGHUP, forks, and its last words.
+"""`AGI`, the session of a script that Asterisk starts, and what surrounds it.
+
+That is its descriptors, SIGHUP, forks, and its end.
 
 Asterisk talks to a script over the descriptors that every program takes for its own: what it
 prints is a command, and what it reads is a reply. Here they are put out of the way. And Asterisk
 rarely shows a script's stderr to anyone, so an exception that ends the script is told on the
-console as well.
+console as well (`pystrix_typed.agi.last_words`).
 """
 
 from __future__ import annotations
@@ -13,23 +15,17 @@ from __future__ import annotations
 import os
 import sys
 
-from pystrix_typed import agi
-from pystrix_typed.agi.wire import encode, text
+from pystrix_typed.agi.protocol import Protocol
+from pystrix_typed.agi.session import CHUNK, Session, Turn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from datetime import timedelta
     from types import FrameType, TracebackType
     from typing import TextIO
 
-    from pystrix_typed.agi.protocol import Protocol
-
-__all__ = ["Script", "Sighup", "greet", "private", "shield", "write_at_once"]
-
-#: Characters of a report: Asterisk before 22.6 cuts a command at 2047 bytes, and a character may
-#: take four.
-_REPORT = 400
-_PACKAGE = os.path.dirname(__file__)  # noqa: PTH120 - pathlib costs a script's start
+__all__ = ["AGI", "Script", "Sighup", "greet", "private", "shield", "write_at_once"]
 
 _scripts: list[Script] = []
 _at_exit = False
@@ -94,22 +90,13 @@ def greet(descriptor: int) -> bool:
     """Tell somebody who started the script by hand what it waits for; tell whether that is so."""
     if not os.isatty(descriptor):
         return False
-    _say(
-        f"{_name()}: Asterisk starts this script, with AGI() in the dialplan; to play its part, "
-        f"type lines like 'agi_channel: test', then an empty one"
+    from pystrix_typed.agi.last_words import say, script_name
+
+    say(
+        f"{script_name()}: Asterisk starts this script, with AGI() in the dialplan; to play its "
+        f"part, type lines like 'agi_channel: test', then an empty one"
     )
     return True
-
-
-def _say(line: str) -> None:
-    """Write a line to stderr, if there is one."""
-    stderr: TextIO | None = sys.__stderr__
-    if stderr is not None:
-        try:
-            stderr.write(f"{line}\n")
-            stderr.flush()
-        except (OSError, ValueError):
-            return
 
 
 def _flush_quietly() -> None:
@@ -211,8 +198,12 @@ class Script:
         The line is written and its answer not awaited, so this takes no time. Asterisk gets to it
         even if a command that was abandoned still runs: what lies in the pipe stays there.
         """
+        if error is None:
+            return
+        from pystrix_typed.agi.last_words import is_hangup, report_line
+
         protocol = self._protocol
-        if error is not None and is_hangup(error):
+        if is_hangup(error):
             self._hung_up = True
         elif (
             self._report_errors
@@ -224,7 +215,7 @@ class Script:
             and protocol._in_flight is None  # of another thread
         ):
             protocol.close("an exception ended the script")
-            self._tell(encode("VERBOSE", (text(summary(error)),)))
+            self._tell(report_line(error))
 
     def leave(self) -> None:
         """End it all, but for what a hangup that now ends the script has to be spared."""
@@ -269,48 +260,118 @@ def _uncaught(
     kind: type[BaseException], error: BaseException, traceback: TracebackType | None
 ) -> None:
     """Stand in for `sys.excepthook`."""
+    from pystrix_typed.agi.last_words import is_hangup, say, summary
+
     for script in _scripts[:]:
         script.report(error)
     if is_hangup(error) and _previous_hook is sys.__excepthook__:
-        _say(summary(error))
+        say(summary(error))
     else:
         _previous_hook(kind, error, traceback)
 
 
-def is_hangup(error: BaseException) -> bool:
-    """Tell whether an exception says that the call is over, and nothing else."""
-    return all(isinstance(single, agi.AGIHangup) for single in _singles(error))
+class AGI(Session):
+    """The session of a script that Asterisk started: over stdin and stdout.
 
+    The variables are read at once. From then on what the program prints goes to stderr, so that a
+    stray ``print`` does not reach Asterisk as a command, and standard input is empty, so that a
+    subprocess does not steal replies. A process forked from the script (`os.fork`,
+    `multiprocessing`) has no part in the call: there every command raises `AGIClosedError`.
 
-def _singles(error: BaseException) -> list[BaseException]:
-    """Give the exceptions of a group, those of the groups in it included, or the one itself."""
-    if not isinstance(error, BaseExceptionGroup):
-        return [error]
-    group: BaseExceptionGroup[BaseException] = error  # pyright: ignore[reportUnknownVariableType]
-    return [single for member in group.exceptions for single in _singles(member)]
+    Asterisk sends SIGHUP when the call is over. The session takes it as notice and no more; a
+    handler of yours that was there before is called too. After the session it is handed back if
+    there was one; otherwise a late SIGHUP stays harmless to the work after the call. A script that
+    has closed its session still pins the channel until it exits.
 
+    An exception that leaves the ``with`` block, or the script, ends the session: one line on
+    Asterisk's console names script, exception and place, because few look at a script's stderr,
+    where the traceback goes as usual. Python then exits with status 1, which makes ``AGISTATUS``
+    FAILURE. An `AGIHangup` that leaves the script is no failure but how most calls end: one line
+    on stderr instead of a traceback, and ``AGISTATUS`` is HANGUP whatever the script does.
 
-def summary(error: BaseException) -> str:
-    """Put an exception in one line: ``menu.py: KeyError: 'pin' (accounts.py:12)``."""
-    error = _singles(error)[0]
-    try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 - a report must not fail for what it reports
-        message = "(no message)"
-    place = ""
-    traceback = error.__traceback__
-    while traceback is not None:
-        folder, file = os.path.split(traceback.tb_frame.f_code.co_filename)
-        if not folder.startswith(_PACKAGE):
-            place = f" ({file}:{traceback.tb_lineno})"
-        traceback = traceback.tb_next
-    line = f"{_name()}: {type(error).__name__}{': ' if message else ''}{message}"
-    line = "".join([character if character.isprintable() else " " for character in line])
-    if len(line) > _REPORT:
-        line = line[: _REPORT - 3] + "..."
-    return line + place
+    Args:
+        debug: Write the dialogue to stderr.
+        timeout: The deadline of a command in seconds (or a `timedelta`), unless `execute` names
+            another; None for none.
+        handshake_timeout: Seconds to wait for the variables at the start, which Asterisk sends at
+            once; None waits as long as it takes.
+        resync_timeout: Seconds that an abandoned command may take to end before the session is
+            given up.
+        verify_values: Ask Asterisk to prove the end of every value, at one round trip each: for
+            those who read what strangers wrote, from a peer that may write it in pieces.
+        redirect_stdout: Send what the program prints to stderr.
+        handle_sighup: Take SIGHUP as notice of the hangup. Signals can only be handled in the main
+            thread; elsewhere, and on Windows, this does nothing.
+        report_errors: Tell Asterisk's console of an exception that ends the session.
+        stdin: The descriptor to read from.
+        stdout: The descriptor to write to.
 
+    Raises:
+        AGITimeoutError: No variables came in time: the script was not started by Asterisk. On a
+            terminal this waits as long as it takes to type them.
+        AGIProtocolError: What came is not AGI.
+        AGISIGPIPEHangup: The input ended before the variables did.
+    """
 
-def _name() -> str:
-    """Give the script's name."""
-    return os.path.basename(sys.argv[0]) or "the script"  # noqa: PTH119 - as above
+    def __init__(
+        self,
+        debug: bool = False,
+        *,
+        timeout: float | timedelta | None = None,
+        handshake_timeout: float | None = None,
+        resync_timeout: float = 30.0,
+        verify_values: bool = False,
+        redirect_stdout: bool = True,
+        handle_sighup: bool = True,
+        report_errors: bool = True,
+        stdin: int = 0,
+        stdout: int = 1,
+    ) -> None:
+        self._input = private(stdin)
+        self._output = private(stdout)
+        if redirect_stdout:
+            shield(stdin, stdout)
+            # Nothing but our commands reaches Asterisk, and a hangup comes as a signal.
+            self._listens = False
+        if greet(self._input):
+            handshake_timeout = None
+        protocol = Protocol(resync_timeout=resync_timeout, verify_values=verify_values)
+        self._script = Script(
+            protocol,
+            lambda line: write_at_once(self._output, line),
+            self._forget,
+            handle_sighup=handle_sighup,
+            report_errors=report_errors,
+        )
+        super().__init__(protocol, timeout, handshake_timeout, debug)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._script.report(error)
+        self.close()
+
+    def _disconnect(self) -> None:
+        # Another thread may still be at it, and the numbers may soon be those of other files.
+        reader, writer = self._input, self._output
+        self._input = self._output = -1
+        os.close(reader)
+        os.close(writer)
+        self._script.leave()
+
+    def _forget(self) -> None:
+        """Close the session in a forked process, where another thread's turn would never end."""
+        self._turn = Turn()
+        self.close()
+
+    def _send(self, data: bytes) -> Iterable[int]:
+        return map(os.write, (self._output,), (data,))
+
+    def _receive(self) -> bytes:
+        return os.read(self._input, CHUNK)
+
+    def _fileno(self) -> int:
+        return self._input

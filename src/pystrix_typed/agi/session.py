@@ -1,35 +1,34 @@
-"""The blocking session, and `AGI`: the one on the descriptors that Asterisk gives a script.
+"""The blocking session; `pystrix_typed.agi.script.AGI` and `FastAGI` say over what.
 
-Each is a short loop that feeds `pystrix_typed.agi.protocol.Protocol`: write what it yields, read
+It is a short loop that feeds `pystrix_typed.agi.protocol.Protocol`: write what it yields, read
 until the moment that it names, send it what came.
 """
 
 from __future__ import annotations
 
-import os
 import sys
+from _thread import TIMEOUT_MAX, allocate_lock, get_ident
 from time import monotonic
 
 from pystrix_typed import agi
-from pystrix_typed.agi.protocol import Protocol
-from pystrix_typed.agi.script import Script, greet, private, shield, write_at_once
-from pystrix_typed.agi.turn import Turn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _thread import LockType
     from collections.abc import Callable, Iterable
     from datetime import timedelta
     from types import EllipsisType, TracebackType
-    from typing import Self, TypeVar
+    from typing import Self, TypeAlias, TypeVar
 
     from pystrix_typed.agi.core.environment import Environment
     from pystrix_typed.agi.observing import CommandEvent
-    from pystrix_typed.agi.protocol import Exchange
+    from pystrix_typed.agi.protocol import Exchange, Protocol
     from pystrix_typed.agi.record import Action
 
     R = TypeVar("R")
+    Place: TypeAlias = tuple[LockType, int]
 
-__all__ = ["AGI", "CHUNK", "Session"]
+__all__ = ["CHUNK", "Session", "Turn"]
 
 CHUNK = 65_536
 #: Seconds; poll() counts milliseconds in 32 bits.
@@ -41,6 +40,79 @@ def in_seconds(timeout: float | timedelta | None) -> float | None:
     if timeout is None or isinstance(timeout, (int, float)):
         return timeout
     return timeout.total_seconds()
+
+
+class Turn:
+    """The right to send a command on a session.
+
+    A plain lock wakes whichever thread the system likes, and taking it twice in one thread would
+    wait forever: a signal handler that executes an action in the middle of another one.
+
+    Whoever stands first in the line has the turn. The line is a list, each of whose operations is
+    atomic. No lock guards it, because a signal handler that comes in between would wait for it
+    forever.
+    """
+
+    __slots__ = ("_line",)
+
+    def __init__(self) -> None:
+        # Each place has a gate to sleep at, which is opened when the place becomes the first.
+        self._line: list[Place] = []
+
+    @property
+    def taken(self) -> bool:
+        """Whether somebody has the turn."""
+        return bool(self._line)
+
+    def take(self, timeout: float | None) -> bool:
+        """Wait for the turn; False when `timeout` seconds passed first.
+
+        Raises:
+            RuntimeError: This thread has the turn already, or waits for it.
+        """
+        me = get_ident()
+        if self._line and any(owner == me for _, owner in self._line[:]):
+            raise RuntimeError(
+                "a command was executed from within another one of the same session (by a signal "
+                "handler or a hangup callback); AGI runs one at a time"
+            )
+        gate = allocate_lock()
+        gate.acquire()
+        place = (gate, me)
+        try:
+            self._line.append(place)
+            if self._line[0] is place:
+                return True
+            until = None if timeout is None else monotonic() + min(timeout, TIMEOUT_MAX / 2)
+            while self._line[0] is not place:
+                wait = -1 if until is None else until - monotonic()
+                if until is not None and wait <= 0:
+                    self._leave(place)
+                    return False
+                gate.acquire(timeout=wait)
+        except BaseException:
+            self._leave(place)
+            raise
+        return True
+
+    def take_if_free(self) -> bool:
+        """Take the turn if nobody has it."""
+        return not self._line and self.take(0)
+
+    def give(self) -> None:
+        """End the turn: the next in line has it."""
+        self._leave(self._line[0])
+
+    def _leave(self, place: Place) -> None:
+        try:
+            if place in self._line:
+                self._line.remove(place)
+        finally:
+            # Even if an interrupt came just now. Waking the first once too often does no harm.
+            try:  # noqa: SIM105 - contextlib costs a script's start
+                self._line[0][0].release()
+            except (IndexError, RuntimeError):
+                pass
 
 
 class Session:
@@ -329,110 +401,3 @@ def guarded(callback: Callable[[], object]) -> Callable[[], None]:
             sys.__excepthook__(type(error), error, error.__traceback__)
 
     return call
-
-
-class AGI(Session):
-    """The session of a script that Asterisk started: over stdin and stdout.
-
-    The variables are read at once. From then on what the program prints goes to stderr, so that a
-    stray ``print`` does not reach Asterisk as a command, and standard input is empty, so that a
-    subprocess does not steal replies. A process forked from the script (`os.fork`,
-    `multiprocessing`) has no part in the call: there every command raises `AGIClosedError`.
-
-    Asterisk sends SIGHUP when the call is over. The session takes it as notice and no more; a
-    handler of yours that was there before is called too. After the session it is handed back if
-    there was one; otherwise a late SIGHUP stays harmless to the work after the call. A script that
-    has closed its session still pins the channel until it exits.
-
-    An exception that leaves the ``with`` block, or the script, ends the session: one line on
-    Asterisk's console names script, exception and place, because few look at a script's stderr,
-    where the traceback goes as usual. Python then exits with status 1, which makes ``AGISTATUS``
-    FAILURE. An `AGIHangup` that leaves the script is no failure but how most calls end: one line
-    on stderr instead of a traceback, and ``AGISTATUS`` is HANGUP whatever the script does.
-
-    Args:
-        debug: Write the dialogue to stderr.
-        timeout: The deadline of a command in seconds (or a `timedelta`), unless `execute` names
-            another; None for none.
-        handshake_timeout: Seconds to wait for the variables at the start, which Asterisk sends at
-            once; None waits as long as it takes.
-        resync_timeout: Seconds that an abandoned command may take to end before the session is
-            given up.
-        verify_values: Ask Asterisk to prove the end of every value, at one round trip each: for
-            those who read what strangers wrote, from a peer that may write it in pieces.
-        redirect_stdout: Send what the program prints to stderr.
-        handle_sighup: Take SIGHUP as notice of the hangup. Signals can only be handled in the main
-            thread; elsewhere, and on Windows, this does nothing.
-        report_errors: Tell Asterisk's console of an exception that ends the session.
-        stdin: The descriptor to read from.
-        stdout: The descriptor to write to.
-
-    Raises:
-        AGITimeoutError: No variables came in time: the script was not started by Asterisk. On a
-            terminal this waits as long as it takes to type them.
-        AGIProtocolError: What came is not AGI.
-        AGISIGPIPEHangup: The input ended before the variables did.
-    """
-
-    def __init__(
-        self,
-        debug: bool = False,
-        *,
-        timeout: float | timedelta | None = None,
-        handshake_timeout: float | None = None,
-        resync_timeout: float = 30.0,
-        verify_values: bool = False,
-        redirect_stdout: bool = True,
-        handle_sighup: bool = True,
-        report_errors: bool = True,
-        stdin: int = 0,
-        stdout: int = 1,
-    ) -> None:
-        self._input = private(stdin)
-        self._output = private(stdout)
-        if redirect_stdout:
-            shield(stdin, stdout)
-            # Nothing but our commands reaches Asterisk, and a hangup comes as a signal.
-            self._listens = False
-        if greet(self._input):
-            handshake_timeout = None
-        protocol = Protocol(resync_timeout=resync_timeout, verify_values=verify_values)
-        self._script = Script(
-            protocol,
-            lambda line: write_at_once(self._output, line),
-            self._forget,
-            handle_sighup=handle_sighup,
-            report_errors=report_errors,
-        )
-        super().__init__(protocol, timeout, handshake_timeout, debug)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._script.report(error)
-        self.close()
-
-    def _disconnect(self) -> None:
-        # Another thread may still be at it, and the numbers may soon be those of other files.
-        reader, writer = self._input, self._output
-        self._input = self._output = -1
-        os.close(reader)
-        os.close(writer)
-        self._script.leave()
-
-    def _forget(self) -> None:
-        """Close the session in a forked process, where another thread's turn would never end."""
-        self._turn = Turn()
-        self.close()
-
-    def _send(self, data: bytes) -> Iterable[int]:
-        return map(os.write, (self._output,), (data,))
-
-    def _receive(self) -> bytes:
-        return os.read(self._input, CHUNK)
-
-    def _fileno(self) -> int:
-        return self._input
