@@ -9,10 +9,11 @@ import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["BLOCKS", "ROOT", "Block", "blocks_of", "complete", "program"]
+__all__ = ["BLOCKS", "FENCE", "PAGES", "ROOT", "Block", "blocks_of", "complete", "program"]
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
+FOLDERS = ("", "docs/**/", "examples/**/", "spec/")
+PAGES = sorted(page for folder in FOLDERS for page in ROOT.glob(f"{folder}*.md"))
 FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>\S*)[^\n`]*\n(?P<text>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,

@@ -118,12 +118,23 @@ class LinkCode(SphinxPostTransform):
         for code in list(self.document.findall(nodes.literal)):
             if self._stands_in(code, nodes.reference, nodes.title, addnodes.pending_xref):
                 continue
+            if self._is_anothers(code):
+                continue
             shown = code.deepcopy()
             found = link(
                 self.app, self.env, self.env.current_document.docname, code.astext(), shown
             )
             if found is not None and code.parent is not None:
                 code.parent.replace(code, found)
+
+    def _is_anothers(self, code: Element) -> bool:
+        """Tell whether it is a name of the other library, in the first column of a table."""
+        if not self.env.current_document.docname.startswith("migrating/"):
+            return False
+        above = code.parent
+        while above is not None and not isinstance(above, nodes.entry):
+            above = above.parent
+        return above is not None and above.parent.index(above) == 0
 
     @staticmethod
     def _stands_in(node: Element, *kinds: type[Element]) -> bool:
