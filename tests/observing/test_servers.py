@@ -6,6 +6,8 @@ import asyncio
 import http.client
 import logging
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
@@ -255,3 +257,19 @@ def test_readiness_follows_the_server_in_a_loop() -> None:
     with HealthServer("127.0.0.1", 0, readiness(server)) as health:
         assert readyz(health) == (503, b"idle")
         asyncio.run(run(health, server, states))
+
+
+def test_nothing_of_this_is_loaded_before_it_is_asked_for() -> None:
+    code = """if True:
+        import sys
+        from pystrix_typed import agi
+        agi.FastAGIServer, agi.aio.FastAGIServer, agi.Observer
+        for name in ("core.catalogue", "health", "metrics", "tracing"):
+            assert f"pystrix_typed.agi.{name}" not in sys.modules, name
+        agi.FastAGIServer(port=0)
+        assert "pystrix_typed.agi.metrics" not in sys.modules
+        for name in ("prometheus_client", "opentelemetry", "http.server"):
+            assert name not in sys.modules, name
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

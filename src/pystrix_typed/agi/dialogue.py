@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pystrix_typed.agi.keyed import MASK, Keyed
+from pystrix_typed.agi.wire import reply_code
 
 if TYPE_CHECKING:
     from pystrix_typed.agi.redaction import Redactor, Rule
@@ -24,7 +25,7 @@ _SHOWN: Final = 1000
 
 _FENCE: Final = re.compile(rb'GET FULL VARIABLE "fence-[0-9a-f]{16}-[0-9]+"')
 _FENCE_ANSWER: Final = re.compile(rb"200 result=1 \(fence-[0-9a-f]{16}-[0-9]+\)")
-_NO_VALUE: Final = re.compile(rb"[0-9]{3} result=-?[0-9]+|51[01] [A-Za-z ]+|520[ -][A-Za-z .:]+")
+_NO_VALUE: Final = re.compile(rb"200 result=(?:-1|0)|51[01] [A-Za-z ]+|520[ -][A-Za-z .:]+")
 _ARGUMENT: Final = re.compile(r"(agi_arg_[0-9]+: )([0-9*#]{3,})")
 _CODE: Final = re.compile(r"[0-9]{3}[ -](?:result=)?")
 #: Applications that are given, or told to say, what callers key in.
@@ -92,6 +93,8 @@ class Dialogue:
         self._expected: _Expected | None = None
         #: A value that is hidden has begun: no line is a reply until the next command.
         self._in_value = False
+        #: More of it may come behind that command, from a peer that writes it in pieces.
+        self._left_over = False
 
     def feed(self, sent: bool, data: bytes) -> list[Line]:
         """Take a piece of what was sent or received; give the lines that it completes."""
@@ -158,7 +161,7 @@ class Dialogue:
             return text
         # Commands are only sent when Asterisk has told all its variables.
         self._greeted = True
-        self._in_value = False
+        self._left_over, self._in_value = self._in_value, False
         given = words(text)
         rule, size = self._find(given)
         self._expected = _Expected(rule, value=False)
@@ -243,19 +246,23 @@ class Dialogue:
         expected = self._expected
         if expected is None:
             return self._scrub(text)
+        if self._left_over and not reply_code(line):
+            return MASK
         if expected.rule is None:
             return MASK if not _NO_VALUE.fullmatch(line) or line.startswith(b"200") else text
         hears = bool(expected.rule.hears)
         if not hears and not expected.value:
             return self._scrub(text)
-        if self._in_value:
-            self.keyed.add(text.removesuffix(")"))
-            return None
+        if self._in_value or (
+            line.startswith(b"200 result=1 (")
+            and (expected.value or expected.rule.command.multiline)
+        ):
+            begun, self._in_value = self._in_value, True
+            self.keyed.add(text.removeprefix("200 result=1 (").removesuffix(")"))
+            if begun:
+                return None
+            return f"200 result=1 ({MASK})"
         if expected.value or expected.rule.command.multiline:
-            if line.startswith(b"200 result=1 ("):
-                self._in_value = True
-                self.keyed.add(text[len("200 result=1 (") :].removesuffix(")"))
-                return f"200 result=1 ({MASK})"
             return text if _NO_VALUE.fullmatch(line) else MASK
         return self._redactor.reply_of(expected.rule, line, self.keyed)
 
