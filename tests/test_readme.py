@@ -1,20 +1,23 @@
-"""The README is true: its code runs against the stand-in, its types are what it says they are."""
+"""The README is true: its code runs against the simulator, its types are what it says they are."""
 
 from __future__ import annotations
 
 import re
 import runpy
-import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pystrix_typed import agi
-from pystrix_typed.cli.standin import StandIn
+from pystrix_typed.testing import Caller, HungUp, SimulatedAsterisk
 
 from .checkers import CHECKERS, expected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,32 +31,23 @@ def blocks(language: str) -> list[str]:
 SCRIPT, SERVER, EDITOR = blocks("python")
 
 
-def pin(keys: str) -> StandIn:
+def pin(keys: str) -> Mapping[str, str]:
     """Run the README's script on a call, as Asterisk does: over its stdin and stdout."""
-    call = StandIn(
-        keys={"vm-password": keys}, sounds=dict.fromkeys(["vm-password", "vm-goodbye"], 1.0)
+    asterisk = SimulatedAsterisk(sounds={"vm-password": 1.0, "vm-goodbye": 1.0})
+    caller = Caller().hears("vm-password")
+    call = asterisk.run_script(
+        [sys.executable, "-c", SCRIPT], caller=caller.presses(keys) if keys else caller
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as script:
-        assert script.stdin is not None
-        assert script.stdout is not None
-        killer = threading.Timer(LIMIT, script.kill)
-        killer.start()
-        call.converse(script.stdout, script.stdin, "/usr/local/bin/pin.py")
-        script.stdin.close()
-        status = script.wait(LIMIT)
-        killer.cancel()
-    assert status == 0
-    return call
+    assert call.agistatus == "SUCCESS"
+    return call.variables
 
 
 def test_script_keeps_what_was_entered() -> None:
-    assert pin("0042").variables == {"PIN": "0042"}
+    assert pin("0042")["PIN"] == "0042"
 
 
 def test_script_says_goodbye_when_nothing_is_entered() -> None:
-    assert pin("").variables == {}
+    assert "PIN" not in pin("")
 
 
 @pytest.mark.parametrize(
@@ -68,12 +62,16 @@ def test_server_greets(
     file = tmp_path / "readme_server.py"
     file.write_text(SERVER, encoding="utf-8")
     greet: agi.Handler = runpy.run_path(str(file), run_name="readme_server")["greet"]
-    call = StandIn(database=database, sounds={"hello-world": 1.2}, hangs_up_at=hangs_up_at)
+    asterisk = SimulatedAsterisk(database=database, sounds={"hello-world": 1.2})
     with agi.FastAGIServer(port=0) as server:
         server.register_script_handler("greet", greet)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        call.call(server.server_address, "greet?family=customers", timeout=LIMIT)
-    assert call.variables == {"CUSTOMER": customer}
+        call = asterisk.call_server(
+            *server.server_address,
+            "greet?family=customers",
+            faults=[HungUp(hangs_up_at, after=0.5)] if hangs_up_at else [],
+        )
+    assert call.variables["CUSTOMER"] == customer
     last = "5550123 hung up" if hangs_up_at else f"{customer} pressed None"
     assert call.log == [last]
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 import threading
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pystrix_typed.cli.standin import StandIn
+from pystrix_typed.testing import Caller, SimulatedAsterisk
 
 from .pages import program
 
@@ -32,21 +31,14 @@ def load(mark: str) -> dict[str, object]:
 
 @pytest.mark.parametrize(("keys", "variables"), [("0042", {"PIN": "0042"}), ("", {})])
 def test_the_script_asks_for_a_pin(keys: str, variables: dict[str, str]) -> None:
-    call = StandIn(keys={"vm-password": keys}, sounds=SOUNDS)
-    source = program(PAGE, "#!/opt/ivr/bin/python")
-    with subprocess.Popen(
-        [sys.executable, "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as script:
-        assert script.stdin is not None
-        assert script.stdout is not None
-        killer = threading.Timer(LIMIT, script.kill)
-        killer.start()
-        call.converse(script.stdout, script.stdin, "/opt/ivr/pin.py")
-        script.stdin.close()
-        status = script.wait(LIMIT)
-        killer.cancel()
-    assert status == 0
-    assert call.variables == variables
+    caller = Caller().hears("vm-password")
+    call = SimulatedAsterisk(sounds=SOUNDS).run_script(
+        [sys.executable, "-c", program(PAGE, "#!/opt/ivr/bin/python")],
+        caller=caller.presses(keys) if keys else caller,
+    )
+    assert call.agistatus == "SUCCESS"
+    assert variables.items() <= call.variables.items()
+    assert ("PIN" in call.variables) is bool(keys)
 
 
 @pytest.mark.parametrize(
@@ -55,11 +47,11 @@ def test_the_script_asks_for_a_pin(keys: str, variables: dict[str, str]) -> None
     ids=["known", "unknown"],
 )
 def test_the_server_greets(database: dict[tuple[str, str], str], customer: str) -> None:
-    call = StandIn(database=database, sounds=SOUNDS)
+    asterisk = SimulatedAsterisk(database=database, sounds=SOUNDS)
     with cast("agi.FastAGIServer", load('@server.script("greet")')["server"]) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        call.call(server.server_address, "greet?family=customers", timeout=LIMIT)
-    assert call.variables == {"CUSTOMER": customer}
+        call = asterisk.call_server(*server.server_address, "greet?family=customers")
+    assert call.variables["CUSTOMER"] == customer
 
 
 @pytest.mark.parametrize(
@@ -68,7 +60,8 @@ def test_the_server_greets(database: dict[tuple[str, str], str], customer: str) 
 def test_the_asyncio_server_tells_a_balance(
     keys: str, last: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    call = StandIn(keys={"agent-user": keys}, sounds=SOUNDS)
+    asterisk = SimulatedAsterisk(sounds=SOUNDS)
+    caller = Caller().hears("agent-user").presses(keys)
 
     async def serve() -> None:
         server = cast("agi.aio.FastAGIServer", load('@server.script("account")')["server"])
@@ -76,7 +69,7 @@ def test_the_asyncio_server_tells_a_balance(
         address = server.server_address
         async with asyncio.timeout(LIMIT):
             serving = asyncio.create_task(server.serve_forever())
-            await asyncio.to_thread(call.call, address, "account", timeout=LIMIT)
+            await asterisk.call_server_async(*address, "account", caller=caller)
             await server.shutdown(drain=LIMIT)
             await serving
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 
 import pytest
 
-from pystrix_typed.cli.standin import StandIn
+from pystrix_typed.testing import Caller, SimulatedAsterisk
 
 from .checkers import PACKAGES
 
@@ -52,27 +51,12 @@ sys.stderr.write("\\n".join(sorted(set(sys.modules) - bare)))
 def loaded(body: str) -> set[str]:
     """Run a script on a call and give the modules that it has loaded by its end."""
     source = SCRIPT.format(packages=str(PACKAGES), body=body)
-    with subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", source],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as script:
-        assert script.stdin is not None
-        assert script.stdout is not None
-        assert script.stderr is not None
-        killer = threading.Timer(LIMIT, script.kill)
-        killer.start()
-        StandIn(
-            keys={"prompt": "12"},
-            sounds={"prompt": 1.0},
-            database={("family", "key"): "value"},
-        ).converse(script.stdout, script.stdin, "script")
-        script.stdin.close()
-        output = script.stderr.read().decode()
-        status = script.wait(LIMIT)
-        killer.cancel()
-    assert status == 0, output
+    asterisk = SimulatedAsterisk(sounds={"prompt": 1.0}, database={("family", "key"): "value"})
+    call = asterisk.run_script(
+        [sys.executable, "-I", "-S", "-c", source], caller=Caller().waits(1.2).presses("12")
+    )
+    output = call.stderr.decode()
+    assert call.agistatus == "SUCCESS", output
     return set(output.split("\n"))
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from pystrix_typed.cli import demo
 from pystrix_typed.cli.problem import Problem
-from pystrix_typed.cli.standin import StandIn
 from pystrix_typed.cli.wiretap import Heard, Wiretap
+from pystrix_typed.testing import SimulatedAsterisk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,7 +117,8 @@ def test_wiretap_keeps_what_it_passes_on() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = listener.getsockname()[:2]
         with Wiretap(address) as wire:
-            caller = threading.Thread(target=StandIn().call, args=(wire.address, "x"))
+            place = SimulatedAsterisk().call_server
+            caller = threading.Thread(target=place, args=(*wire.address, "x"))
             caller.start()
             server, _ = listener.accept()
             with server, server.makefile("rwb") as stream:

@@ -127,6 +127,7 @@ def test_deadlines_are_in_virtual_time() -> None:
 
     began = time.monotonic()
     call = SimulatedAsterisk().call(handler)
+    assert str(call.transcript) == str(SimulatedAsterisk().call(handler).transcript)
     assert call.duration == 300
     assert time.monotonic() - began < 5
     assert call.transcript.commands[-1] == 'NOOP "still in step"'

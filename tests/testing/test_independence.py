@@ -13,7 +13,7 @@ import pystrix_typed.testing
 
 FOLDER = Path(pystrix_typed.testing.__file__).parent
 #: What drives the runtime's sessions in this process, and so knows them.
-DRIVERS = {"aio.py", "handlers.py", "sessions.py"}
+DRIVERS = {"aio.py", "handlers.py", "repeatable.py", "sessions.py"}
 #: The spec, and the exceptions that a handler raises.
 ALLOWED = {
     "pystrix_typed.agi.core.catalogue",

@@ -1,6 +1,6 @@
 """``pystrix-typed demo``: a call flow, and behind it all that is said on the wire.
 
-A `FastAGIServer` serves the flow on loopback. The call comes from the stand-in, or with
+A `FastAGIServer` serves the flow on loopback. The call comes from the simulated Asterisk, or with
 ``--asterisk`` from a real exchange, and passes through a wiretap, which shows what is really said.
 """
 
@@ -14,8 +14,8 @@ from pystrix_typed import agi
 from pystrix_typed.agi import core
 from pystrix_typed.cli.problem import Problem
 from pystrix_typed.cli.screen import Screen
-from pystrix_typed.cli.standin import StandIn
 from pystrix_typed.cli.wiretap import Wiretap
+from pystrix_typed.testing import Caller, SimulatedAsterisk
 
 if TYPE_CHECKING:
     import re
@@ -173,4 +173,8 @@ def _place_call(wire: Wiretap, *, real: bool) -> None:
 
         realcall.place(wire, SCRIPT, keys=KEYS, last_command=LAST_COMMAND)
     else:
-        StandIn(keys=KEYS, hangs_up_at=LAST_COMMAND, sounds=_SOUNDS).call(wire.address, SCRIPT)
+        caller = Caller("5550123", "Ada Lovelace")
+        for prompt, keys in KEYS.items():
+            caller = caller.hears(prompt).presses(keys)
+        caller = caller.awaits(LAST_COMMAND).waits(1).hangs_up()
+        SimulatedAsterisk(sounds=_SOUNDS).call_server(*wire.address, SCRIPT, caller=caller)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pystrix_typed.agi import aio
 from pystrix_typed.agi.aio_link import Link
-from pystrix_typed.agi.protocol import Protocol
 from pystrix_typed.testing.loops import VirtualTime
+from pystrix_typed.testing.repeatable import RepeatableProtocol
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -36,7 +36,7 @@ class SimulatedSession(aio.FastAGI):
     ) -> None:
         # Not FastAGI's own: there is no connection.
         aio.Session.__init__(
-            self, Protocol(verify_values=verify_values), timeout, None, debug=False
+            self, RepeatableProtocol(verify_values=verify_values), timeout, None, debug=False
         )
         self._call = call
         self._timer: asyncio.TimerHandle | None = None

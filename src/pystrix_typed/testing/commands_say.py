@@ -25,6 +25,15 @@ if TYPE_CHECKING:
 __all__ = ["SAY"]
 
 SAY = Table()
+#: Releases in which a key ends spelling only during the last sound, and is lost before.
+_LOSE_KEYS = (("16.21.0", "16.24.0"), ("18.7.0", "18.10.0"), ("19.0.0", "19.2.0"))
+#: Releases in which spelling fails when the first of several sounds is missing.
+_NEED_THE_FIRST = (
+    ("16.21.0", "16.30.0"),
+    ("18.7.0", "18.16.0"),
+    ("19.0.0", "19.8.0"),
+    ("20.0.0", "20.1.0"),
+)
 
 
 def _speak(
@@ -46,6 +55,12 @@ def _speak(
         by_sign: Whether it is spelled: what has no sound is left out then.
         interruptible: Whether a new command ends it, while the caller's sound goes to a script.
     """
+    release, sounds = channel.exchange.release, channel.exchange.sounds
+    if by_sign and kind != "digits" and release.within(*_NEED_THE_FIRST):
+        first = files[0] if files else ""
+        missing = not first.endswith(_endings(arguments[0])) or not sounds.exists(first)
+        if missing and any(sounds.exists(name) for name in files):
+            return failed(-1)
     played = yield from say(
         channel,
         kind,
@@ -53,11 +68,18 @@ def _speak(
         files,
         stops=arguments[1],
         lenient=by_sign,
+        late_keys=by_sign and release.within(*_LOSE_KEYS),
         interruptible=interruptible and channel.dialogue.eagi,
     )
     if played.ended == "line":
         return silence()
     return failed(played.code) if played.code < 0 else done(played.code)
+
+
+def _endings(text: str) -> tuple[str, ...]:
+    """Give how the files of a text's first sign may end; none for one that has no sound."""
+    files = [*alpha_files(text[:1], "a"), *phonetic_files(text[:1])]
+    return tuple(files)
 
 
 @SAY.command("SAY NUMBER", 2)

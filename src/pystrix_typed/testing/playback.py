@@ -8,7 +8,7 @@ from pystrix_typed.testing.happening import Wait
 from pystrix_typed.testing.sounds import SAMPLES, frames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from pystrix_typed.testing.channel import SimulatedChannel
     from pystrix_typed.testing.happening import Activity, Kind
@@ -88,10 +88,11 @@ def say(
     channel: SimulatedChannel,
     kind: str,
     text: str,
-    files: Iterable[str],
+    files: Sequence[str],
     *,
     stops: str = "",
     lenient: bool = False,
+    late_keys: bool = False,
     interruptible: bool = False,
 ) -> Activity[Played]:
     """Speak: play many files as one utterance.
@@ -103,14 +104,15 @@ def say(
         files: The sounds that it is made of.
         stops: The keys that end it.
         lenient: Whether a file that does not exist is left out, or ends it as a failure.
+        late_keys: Whether keys count only during the last sound.
         interruptible: Whether a new command ends it.
     """
     sound = None
-    for name in files:
+    playable = [name for name in files if channel.exchange.sounds.exists(name)]
+    for number, name in enumerate(playable if lenient else files, 1):
+        heeded = "" if late_keys and number < len(playable) else stops
         length = channel.exchange.sounds.length(name)
         if length is None:
-            if lenient and not channel.exchange.sounds.exists(name):
-                continue
             if sound is not None:
                 channel.sound_ends(sound, whole=False)
             channel.note("call", f"there is no sound {name!r}")
@@ -122,7 +124,7 @@ def say(
             happening = yield Wait(end, ("key", "line") if interruptible else ("key",))
             if happening.kind == "time":
                 break
-            if happening.kind == "key" and happening.value not in stops:
+            if happening.kind == "key" and happening.value not in heeded:
                 continue
             channel.sound_ends(sound, whole=False)
             if happening.kind == "key":

@@ -50,6 +50,14 @@ class Release:
             return self.numbers >= same_branch[0]
         return self.numbers >= max(versions)
 
+    def within(self, *spans: tuple[str, str]) -> bool:
+        """Tell whether it has what a release of its branch brought and a later one took away."""
+        return any(
+            self._head == _numbers(first)[: self._branch]
+            and _numbers(first) <= self.numbers < _numbers(last)
+            for first, last in spans
+        )
+
     @property
     def _branch(self) -> int:
         # Before Asterisk 10 the first two numbers name the branch.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pystrix_typed.agi.fastagi import FastAGI
-from pystrix_typed.agi.protocol import Protocol
 from pystrix_typed.agi.session import Session
+from pystrix_typed.testing.repeatable import RepeatableProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,7 +38,7 @@ class SimulatedSession(FastAGI):
     ) -> None:
         self._call = call
         call.begin()
-        protocol = Protocol(verify_values=verify_values)
+        protocol = RepeatableProtocol(verify_values=verify_values)
         # Not FastAGI's own: there is no connection.
         Session.__init__(self, protocol, timeout, None, debug=False)
 
