@@ -30,7 +30,6 @@ language = "en"
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-highlight_language = "text"
 
 # ---- what comes from docstrings ----
 

@@ -37,6 +37,8 @@ PAGES = {
     **{entry.class_name: "reference/enumerations" for entry in catalogue.ENUMERATIONS},
     "Environment": "reference/environment",
 }
+#: Code that is not broken into lines in a table.
+SHORT = 28
 COMMANDS = {command.class_name: command.name for command in catalogue.COMMANDS}
 
 
@@ -57,7 +59,7 @@ def link(
 ) -> Element | None:
     """Give a link to what a piece of code names, or None."""
     found = NAME.fullmatch(code)
-    if not found:
+    if not found or "(/" in code or "://" in code:  # that is the dialplan's AGI()
         return None
     space, name, _ = found.groups()
     if name in PAGES and space != "aio.":
@@ -118,6 +120,8 @@ class LinkCode(SphinxPostTransform):
         for code in list(self.document.findall(nodes.literal)):
             if self._stands_in(code, nodes.reference, nodes.title, addnodes.pending_xref):
                 continue
+            if self._stands_in(code, nodes.entry) and len(code.astext()) <= SHORT:
+                code["classes"].append("short")
             if self._is_anothers(code):
                 continue
             shown = code.deepcopy()
@@ -165,10 +169,18 @@ class IndexCommands(SphinxTransform):
             section.insert(1, index)
 
 
+def no_signature(
+    _app: Sphinx, what: str, name: str, _thing: object, _options: object, _shown: str, _gives: str
+) -> tuple[str, str] | None:
+    """Leave out how an exception is built, but for the first: users catch them."""
+    return ("", "") if what == "exception" and not name.endswith(".AGIException") else None
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register it all."""
     app.add_role_to_domain("py", "named", Named())
     app.connect("missing-reference", missing)
+    app.connect("autodoc-process-signature", no_signature)
     app.add_post_transform(LinkCode)
     app.add_transform(IndexCommands)
     app.add_transform(KnowTypes)
