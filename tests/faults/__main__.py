@@ -7,6 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from .service import kill, roll
 from .suite import FAULTS, Row, crowd, inflict, overload, starve
 from .watching import MEBI, Server, call
 
@@ -44,6 +45,10 @@ def rows(kinds: list[str], only: str) -> Iterator[Row]:
             yield starve(kind)
         if only in "more calls than allowed":
             yield overload(kind)
+        if only in "a rolling restart":
+            yield roll(kind)
+        if only in "a worker killed":
+            yield kill(kind)
         if only in "idle calls":
             yield crowd(kind, CROWDS[kind])
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .service import kill, roll
 from .suite import FAULTS, Fault, crowd, inflict, starve
 from .watching import Server, call
 
@@ -49,6 +50,18 @@ def test_idle_calls_cost_little(kind: str) -> None:
     row = crowd(kind, 200)
     assert row.problems == []
     assert "KiB per call" in row.note
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_worker_that_is_killed_loses_its_own_calls_alone(kind: str) -> None:
+    row = kill(kind, calls=30, workers=2)
+    assert row.problems == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rolling_restart_loses_no_call(kind: str) -> None:
+    row = roll(kind, calls=20, workers=2, rounds=3)
+    assert row.problems == []
 
 
 LATE = """
