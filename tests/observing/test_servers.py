@@ -9,16 +9,21 @@ import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from prometheus_client import CollectorRegistry
 
 from pystrix_typed import agi
 from pystrix_typed.agi import aio, core
 from pystrix_typed.agi.health import HealthServer, readiness
 from pystrix_typed.agi.logs import CallFilter, CallLog, JSONFormatter, WireTrace
+from pystrix_typed.agi.metrics import CallMetrics
 from pystrix_typed.agi.observing import Call, CommandEvent, Observer
+from pystrix_typed.agi.tracing import CallSpans
 
 from .calls import Kept, greeting, kept, variables
 
@@ -257,6 +262,103 @@ def test_readiness_follows_the_server_in_a_loop() -> None:
     with HealthServer("127.0.0.1", 0, readiness(server)) as health:
         assert readyz(health) == (503, b"idle")
         asyncio.run(run(health, server, states))
+
+
+def trouble(address: tuple[str, int], number: int) -> None:
+    """Call in one of the ways in which calls go: well, badly, away in the middle, or not at all."""
+    with socket.create_connection(address, timeout=20) as connection, suppress(ConnectionError):
+        how = number % 6
+        if how == 0:
+            return  # a probe
+        if how == 1:
+            connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            connection.recv(1)
+            return
+        paths = {2: "nowhere", 3: "pay/good", 4: "pay/bad", 5: "pay/good"}
+        connection.sendall(greeting(variables(paths[how])))
+        with connection.makefile("rb") as lines:
+            for line in lines:
+                if how == 5:
+                    return  # in the middle of a command
+                keyed = line.startswith(b"GET DATA")
+                connection.sendall(b"200 result=%b\n" % (SECRET.encode() if keyed else b"1"))
+
+
+CALLS = 60
+
+
+def all_at_once(address: tuple[str, int]) -> None:
+    with ThreadPoolExecutor(20) as callers:
+        for done in [callers.submit(trouble, address, number) for number in range(CALLS)]:
+            done.result()
+
+
+def everyone() -> tuple[list[Observer], CallMetrics]:
+    metrics = CallMetrics(CollectorRegistry())
+    provider = TracerProvider(shutdown_on_exit=False)
+    return [metrics, CallSpans(provider), WireTrace(), CallLog()], metrics
+
+
+def nothing_is_left(observers: list[Observer], metrics: CallMetrics, log: Kept) -> None:
+    assert not [message for message in log.messages if "failed:" in message]
+    assert SECRET not in "".join(log.written)
+    ends = of_calls(log.records)
+    assert len(ends) == CALLS
+    text = metrics.exposition().decode()
+    assert f"fastagi_connections_total {CALLS}.0\n" in text
+    assert "fastagi_calls_live 0.0\n" in text
+    counted = sum(
+        float(line.rpartition(" ")[2])
+        for line in text.splitlines()
+        if line.startswith(("fastagi_calls_total", "fastagi_connections_failed_total"))
+    )
+    assert counted == CALLS
+    for observer in observers:
+        for name in ("_calls", "_open", "_dialogues", "_held"):
+            assert not vars(observer).get(name), (observer, name)
+
+
+def test_nothing_is_left_of_calls_on_threads() -> None:
+    observers, metrics = everyone()
+    server = agi.FastAGIServer(port=0, observers=observers)
+
+    @server.script("pay/(good|bad)")
+    def pay(session: agi.FastAGI, request: Request) -> None:
+        digits = session.execute(core.GetData("x")).digits
+        if request.path == "pay/bad":
+            raise LookupError(digits)
+
+    thread = threading.Thread(target=server.serve_forever)
+    with everything() as log:
+        with server:
+            thread.start()
+            all_at_once(server.server_address)
+            server.shutdown(drain=20)
+        thread.join(20)
+        nothing_is_left(observers, metrics, log)
+
+
+def test_nothing_is_left_of_calls_in_a_loop() -> None:
+    observers, metrics = everyone()
+
+    async def run() -> None:
+        server = aio.FastAGIServer(port=0, observers=observers)
+
+        @server.script("pay/(good|bad)")
+        async def pay(session: aio.FastAGI, request: Request) -> None:
+            digits = (await session.execute(core.GetData("x"))).digits
+            if request.path == "pay/bad":
+                raise LookupError(digits)
+
+        async with server:
+            serving = asyncio.ensure_future(server.serve_forever())
+            await asyncio.to_thread(all_at_once, server.server_address)
+            await server.shutdown(drain=20)
+            await serving
+
+    with everything() as log:
+        asyncio.run(run())
+        nothing_is_left(observers, metrics, log)
 
 
 def test_nothing_of_this_is_loaded_before_it_is_asked_for() -> None:
