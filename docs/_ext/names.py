@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from docutils import nodes
 from sphinx import addnodes
-from sphinx.domains.python import PyXRefRole
+from sphinx.domains.python import PyClasslike, PyXRefRole
 from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.nodes import make_refnode
@@ -178,6 +178,9 @@ def no_signature(
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register it all."""
+    for field in PyClasslike.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"
     app.add_role_to_domain("py", "named", Named())
     app.connect("missing-reference", missing)
     app.connect("autodoc-process-signature", no_signature)

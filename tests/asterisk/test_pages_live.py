@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -13,6 +14,7 @@ from pystrix_typed.agi import core
 
 from ..pages import BLOCKS, complete, program
 from .calls import Caller, Far
+from .isolation import INSIDE
 from .near import Near, Transport
 
 if TYPE_CHECKING:
@@ -292,3 +294,77 @@ def test_asterisk_understands_the_dialplan(exchange: Exchange) -> None:
         assert "ERROR" not in log, f"{block.page}:{block.line}\n{log}"
         found = exchange.console(f"dialplan show {context}")
         assert found.count("exten =>") + found.count("=> ") >= block.text.count("exten =>"), found
+
+
+# When it does not work
+
+
+def _ends(exchange: Exchange, what: str) -> tuple[str, str]:
+    """Give the status of a call, and what the console said."""
+    before = exchange.log_size()
+    with exchange.call(what) as call:
+        status = call.wait(40).agi_status
+    return status, exchange.log(before)
+
+
+@pytest.mark.parametrize(
+    ("head", "mode", "status", "said"),
+    [
+        ("#!/usr/bin/python3", 0o644, "FAILURE", "Permission denied"),
+        ("#!/opt/none/python", 0o755, "FAILURE", "No such file or directory"),
+        ("#!/usr/bin/python3\r", 0o755, "FAILURE", "No such file or directory"),
+        ("#!/usr/bin/python3\nimport no_such_module", 0o755, "FAILURE", "completed"),
+    ],
+    ids=["mode", "interpreter", "line ends", "module"],
+)
+def test_a_script_that_does_not_start(
+    latest: Exchange, head: str, mode: int, status: str, said: str
+) -> None:
+    path = latest.script(f"{head}\nprint(1)\n", "broken")
+    (latest.folder / path.removeprefix(f"{INSIDE}/")).chmod(mode)
+    found, log = _ends(latest, path)
+    assert found == status
+    assert said in log
+
+
+def test_a_script_that_is_not_there(latest: Exchange) -> None:
+    status, log = _ends(latest, "/nowhere/pin.py")
+    assert status == "NOTFOUND"
+    assert "File does not exist" in log
+
+
+CAUGHT = """
+from pystrix_typed import agi
+with agi.AGI() as session:
+    try:
+        session.execute(agi.core.StreamFile("no-such-sound"))
+    except agi.AGIAppError:
+        session.execute(agi.core.Noop())
+"""
+
+
+def test_a_missing_sound_is_a_failure_even_if_it_is_caught(latest: Exchange) -> None:
+    status, log = _ends(latest, latest.script(CAUGHT, "caught"))
+    assert status == "FAILURE"
+    assert "does not exist in any format" in log
+
+
+def test_a_server_that_is_not_there(exchange: Exchange) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        status, log = _ends(exchange, f"agi://127.0.0.1:{taken.getsockname()[1]}/pin")
+    assert status == "FAILURE"
+    assert "Connection refused" in log
+
+
+def broken(session: agi.FastAGI, request: agi.Request) -> None:
+    raise RuntimeError("broken")
+
+
+@pytest.mark.parametrize("path", ["nothing", "broken"])
+def test_a_server_that_does_nothing_is_a_success(exchange: Exchange, path: str) -> None:
+    with agi.FastAGIServer(port=0) as server:
+        server.script("broken")(broken)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"agi://127.0.0.1:{server.server_address[1]}/{path}"
+        assert _ends(exchange, url)[0] == "SUCCESS"
