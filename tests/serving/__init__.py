@@ -1,0 +1,1 @@
+"""`pystrix-typed serve`: real processes, real signals, load from other processes."""
