@@ -71,8 +71,8 @@ class Service:
         self.process = process
         self._news = threading.Condition()
         self.lines: list[str] = []
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
 
     def _read(self) -> None:
         assert self.process.stderr is not None
@@ -164,11 +164,11 @@ def service(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        running._reader.join(PATIENCE)
+        running.reader.join(PATIENCE)
         assert process.stderr is not None
         process.stderr.close()
     # Their ends are noticed when the last of them has closed the log.
-    assert not running._reader.is_alive()
+    assert not running.reader.is_alive()
     assert [pid for pid in children if alive(pid)] == []
 
 

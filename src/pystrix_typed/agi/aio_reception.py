@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from pystrix_typed.agi.exceptions import AGIProtocolError
-from pystrix_typed.agi.handshake import Handshake
+from pystrix_typed.agi.handshake import FRESH, Handshake
 from pystrix_typed.agi.observing import Call, Peer
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ class AioReception:
     def door(self) -> Door:
         """Make the protocol of one connection."""
         return Door(self)
+
+    def fresh(self) -> int:
+        """Give how many connections have just come, and are likely to be calls."""
+        now = monotonic()
+        return sum(1 for door in self.arrivals if now - door.since <= FRESH)
 
     def turn_out(self) -> None:
         """Close every connection that is no call yet."""
@@ -99,6 +104,11 @@ class Door(asyncio.Protocol):
         if len(reception.arrivals) > reception.limits.max_handshakes:
             first = next(iter(reception.arrivals))
             first.fail(AGIProtocolError("it sent no variables, and others came"))
+
+    @property
+    def since(self) -> float:
+        """When it was accepted, on the clock of `time.monotonic`."""
+        return self._call.started
 
     def _refuse(self, peer: Peer) -> None:
         _log.debug("%s is not among the allowed networks", peer)

@@ -47,6 +47,8 @@ _log = logging.getLogger("pystrix_typed.agi.server")
 _GRACE = 2.5
 #: Seconds to let go by when no connection can be accepted: no descriptors left, say.
 _PAUSE = 0.1
+#: Seconds between two looks whether there is room for one more call.
+_MOMENT = 0.02
 #: Connections to accept before others have their turn.
 _AT_ONCE = 64
 
@@ -329,6 +331,8 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         """
         at_once = 0
         while True:
+            while self._adopted and self._expected >= self.limits.accepted:
+                await asyncio.sleep(_MOMENT)  # another server on the port may have room at once
             try:
                 connection, _ = await loop.sock_accept(listener)
             except ConnectionError:
@@ -342,6 +346,11 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
             # Others may accept on an adopted socket: leave them some.
             if self._adopted or at_once % _AT_ONCE == 0:
                 await asyncio.sleep(0)  # accepting what waits already gives nobody else a turn
+
+    @property
+    def _expected(self) -> int:
+        """How many calls there are, with those that are likely to come of new connections."""
+        return len(self._live) + self._reception.fresh() + len(self._chores)
 
     def _stop_listening(self) -> None:
         """Close the listening socket, behind the last connection that the system completed."""

@@ -10,7 +10,11 @@ if TYPE_CHECKING:
     from pystrix_typed.agi.limits import Limits
     from pystrix_typed.agi.observing import Peer
 
-__all__ = ["Handshake"]
+__all__ = ["FRESH", "Handshake"]
+
+#: Seconds for which a connection that has sent nothing yet is taken for a call to come. A server
+#: that shares its port with others leaves them the calls that it would not serve at once.
+FRESH = 0.2
 
 _FIRST = b"agi_"
 

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from pystrix_typed.agi.exceptions import AGIProtocolError
-from pystrix_typed.agi.handshake import Handshake
+from pystrix_typed.agi.handshake import FRESH, Handshake
 from pystrix_typed.agi.observing import Call, Peer
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ _log = logging.getLogger("pystrix_typed.agi.server")
 #: Seconds to let go by when no connection can be accepted (no descriptors left, say): the
 #: listener stays readable meanwhile, and trying at once again would burn the processor.
 _PAUSE = 0.1
-#: Connections to accept before looking at the others again.
 _AT_ONCE = 64
 _CHUNK = 65_536
 
@@ -72,6 +71,8 @@ class Reception:
         # In the order of their deadlines, which all are equally far from their beginnings.
         self._arrivals: dict[socket.socket, _Arrival] = {}
         self._given: list[socket.socket] = []
+        #: Connections to accept before looking at the others again.
+        self.at_once = _AT_ONCE
         self._listener: socket.socket | None = None
         self._resume_at = 0.0
         self._selector: selectors.BaseSelector = selectors.SelectSelector()
@@ -119,6 +120,15 @@ class Reception:
             if listener is not None:
                 self._selector.register(listener, selectors.EVENT_READ)
 
+    def fresh(self, now: float) -> int:
+        """Give how many connections have just come, and are likely to be calls."""
+        count = 0
+        for arrival in reversed(self._arrivals.values()):
+            if now - arrival.call.started > FRESH:
+                break
+            count += 1
+        return count
+
     def unwatch(self, listener: socket.socket) -> None:
         """Accept nothing more of a listening socket, if it is the one."""
         if self._listener is listener:
@@ -134,7 +144,7 @@ class Reception:
                 with contextlib.suppress(BlockingIOError):
                     woken.recv(_CHUNK)
             elif key.fileobj is self._listener:
-                self.accept(_AT_ONCE)
+                self.accept(self.at_once)
             else:
                 began += self._read(key.data)
         while self._given:

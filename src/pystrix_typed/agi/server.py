@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pystrix_typed.agi.exceptions import AGIException, AGIHangup
 from pystrix_typed.agi.fastagi import FastAGI
+from pystrix_typed.agi.handshake import FRESH
 from pystrix_typed.agi.observing import Call, current_call
 from pystrix_typed.agi.pool import Pool
 from pystrix_typed.agi.reception import Reception
@@ -302,6 +303,7 @@ class FastAGIServer(Service[FastAGI, object]):
     def adopt(self, listener: socket.socket | None) -> None:
         """See `Service.adopt`."""
         super().adopt(listener)
+        self._reception.at_once = 1
         self._reception.wake()
 
     def take(self, connection: socket.socket) -> None:
@@ -334,9 +336,16 @@ class FastAGIServer(Service[FastAGI, object]):
         now = monotonic()
         if self._state == "full" and len(self._live) < self.limits.accepted:
             self._open(now)
-        if self._state == "serving":
-            self._reception.watch(self._listener)
         moments = [] if until is None else [until]
+        if self._state == "serving":
+            listener = self._listener
+            if self._adopted and len(self._live) + self._reception.fresh(now) >= (
+                self.limits.accepted
+            ):
+                # Another server on the same port may have room at once.
+                listener = None
+                moments.append(now + FRESH)
+            self._reception.watch(listener)
         if self._state == "full" and self._retry_at > now:
             moments.append(self._retry_at)
         if self.limits.idle_timeout is not None and self._live:
