@@ -18,7 +18,17 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = True
-nox.options.sessions = ["unchanged", "lint", "types", "tests", "fuzz", "docs", "asterisk", "drift"]
+nox.options.sessions = [
+    "unchanged",
+    "lint",
+    "types",
+    "tests",
+    "fuzz",
+    "docs",
+    "asterisk",
+    "deploy",
+    "drift",
+]
 
 # pip trusts the certificates that the machine trusts; have uv do so too.
 os.environ.setdefault("UV_SYSTEM_CERTS", "1")
@@ -30,6 +40,7 @@ NEWER = ["3.12", "3.13"]
 SPHINX = ["--fail-on-warning", "--keep-going", "--nitpicky", "--fresh-env", "--quiet"]
 REQUIRE = "--require"
 REQUIRE_VARIABLE = "PYSTRIX_TYPED_REQUIRE_ASTERISK"
+REQUIRE_DEPLOY_VARIABLE = "PYSTRIX_TYPED_REQUIRE_DEPLOY"
 
 
 def present(version: str) -> bool:
@@ -107,7 +118,7 @@ def tests(session: nox.Session) -> None:
     install_wheel(session, "tests")
     arguments = [argument for argument in session.posargs if argument != REQUIRE]
     parallel = ["--numprocesses=auto", "--dist=loadgroup"]
-    session.run("pytest", *parallel, "--ignore=tests/asterisk", *arguments)
+    session.run("pytest", *parallel, "--ignore=tests/asterisk", "--ignore=tests/deploy", *arguments)
 
 
 @nox.session(python=OLDEST)
@@ -156,6 +167,22 @@ def asterisk(session: nox.Session) -> None:
     )
     # Calls wait for time to pass, not for the processor. Each worker has exchanges of its own.
     session.run("pytest", "--numprocesses=4", "tests/asterisk", *arguments)
+
+
+@nox.session(python=OLDEST)
+def deploy(session: nox.Session) -> None:
+    """Put calls through a real HAProxy and a real name server (``-- --require``: as above)."""
+    arguments = [argument for argument in session.posargs if argument != REQUIRE]
+    required = REQUIRE in session.posargs or bool(os.environ.get("CI"))
+    if required:
+        session.env[REQUIRE_DEPLOY_VARIABLE] = "1"
+    elif sys.platform != "linux":
+        session.skip("a real Asterisk needs Linux")
+    install_wheel(session, "tests")
+    codes = [0] if required else range(256)
+    session.run("python", "tests/deploy/provision.py", success_codes=codes)
+    session.run("python", "tests/asterisk/provision.py", "22", success_codes=codes)
+    session.run("pytest", "tests/deploy", *arguments)
 
 
 @nox.session(python=OLDEST)

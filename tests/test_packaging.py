@@ -143,7 +143,7 @@ def test_source_archive_holds_no_litter(unpacked: Path) -> None:
     assert not {name for name in names if any(mark in name for mark in LITTER)}
     assert {name.partition("/")[0] for name in names} <= {
         *(".ci", ".gitattributes", ".github", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md"),
-        *("LICENSE", "PKG-INFO", "README.md", "benchmarks", "codegen", "docs"),
+        *("LICENSE", "PKG-INFO", "README.md", "benchmarks", "codegen", "deploy", "docs"),
         *("examples", "noxfile.py", "pyproject.toml", "spec", "src", "tests"),
     }
 

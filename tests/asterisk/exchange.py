@@ -49,6 +49,7 @@ class Exchange:
     Args:
         release: Which one; its tree must have been provisioned.
         sources: The folder that AGI scripts import from, as it is when the exchange starts.
+        nameserver: The address of the name server that it asks; it listens on port 53.
 
     Attributes:
         release: Which one this is.
@@ -56,12 +57,15 @@ class Exchange:
         start_seconds: How long it took to start.
     """
 
-    def __init__(self, release: Release, *, sources: Path = SOURCES) -> None:
+    def __init__(
+        self, release: Release, *, sources: Path = SOURCES, nameserver: str | None = None
+    ) -> None:
         """Remember what to start; `start`, or entering the context, starts it."""
         self.release = release
         self.version = ""
         self.start_seconds = 0.0
         self._sources = sources
+        self._nameserver = nameserver
         self._cell: Cell | None = None
         self._dialplans: set[str] = set()
         self._numbers = itertools.count(1)
@@ -92,10 +96,15 @@ class Exchange:
                 "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                 "PYTHONPATH": f"{INSIDE}/sources",
             }
+            replaced: dict[str, Path] = {}
+            if self._nameserver is not None:
+                replaced["/etc/resolv.conf"] = cell.folder / "etc" / "resolv.conf"
+                replaced["/etc/resolv.conf"].write_text(f"nameserver {self._nameserver}\n")
             cell.start(
                 ["asterisk", "-f", "-n", "-q", "-C", f"{INSIDE}/etc/asterisk.conf"],
                 environment=environment,
                 output=cell.folder / "log" / "output",
+                replaced=replaced,
             )
             self.wait_until(self._booted, START_TIMEOUT, "Asterisk to start")
         except BaseException:

@@ -87,6 +87,7 @@ class Cell:
         *,
         environment: Mapping[str, str],
         output: Path,
+        replaced: Mapping[str, Path] | None = None,
     ) -> None:
         """Start the program.
 
@@ -97,6 +98,8 @@ class Cell:
             command: The program as it is known inside the tree, and its arguments.
             environment: Its whole environment.
             output: The file that takes its standard output and standard error.
+            replaced: Files of the tree that the program shall find to be others, by their names
+                in the tree.
         """
         tree = shlex.quote(str(self._tree))
         script = [
@@ -108,6 +111,8 @@ class Cell:
             f"mount -t tmpfs tmpfs {tree}/tmp",
             f"mount --bind {shlex.quote(str(self.folder))} {tree}{INSIDE}",
         ]
+        for name, other in (replaced or {}).items():
+            script.append(f"mount --bind {shlex.quote(str(other))} {tree}{shlex.quote(name)}")
         values = [shlex.quote(f"{name}={value}") for name, value in environment.items()]
         script.append(
             f"exec env -i {' '.join(values)} $(command -v chroot) {tree} {shlex.join(command)}"
