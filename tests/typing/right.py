@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import assert_type, reveal_type
+from typing import Literal, assert_type, reveal_type
 
 import pystrix_typed
-from pystrix_typed import agi
+from pystrix_typed import agi, testing
 from pystrix_typed.agi import core
 from pystrix_typed.agi.health import HealthServer, readiness
 from pystrix_typed.agi.logs import CallLog, WireTrace, configure
@@ -122,3 +122,27 @@ def observers() -> None:
     with HealthServer("127.0.0.1", 0, readiness(server), metrics.exposition) as health:
         assert_type(health.address, tuple[str, int])
     assert_type(configure("json", "info"), logging.Handler)
+
+
+def simulated_calls(folder: Path) -> None:
+    asterisk = testing.SimulatedAsterisk(sounds={"menu": 2.5}, database={("a", "b"): "c"})
+    caller = testing.Caller("5550199").waits(0.5).presses("1#").hears("menu", only=1).hangs_up()
+    assert_type(caller, testing.Caller)
+
+    def blocking(session: agi.FastAGI) -> int:
+        return session.execute(core.GetData("menu")).timed_out
+
+    def any_session(session: agi.Session) -> None:
+        session.execute(core.Answer())
+
+    async def in_a_loop(session: agi.aio.FastAGI) -> None:
+        await session.execute(core.Answer())
+
+    call = asterisk.call(blocking, "menu?lang=en", caller=caller, arguments=["a"], answered=True)
+    assert_type(call, testing.SimulatedCall)
+    assert_type(call.played, list[str])
+    assert_type(call.recordings, list[testing.Recording])
+    assert_type(call.hung_up_by, Literal["caller", "script", "asterisk"] | None)
+    assert_type(asterisk.call(any_session), testing.SimulatedCall)
+    assert_type(asterisk.run_script([folder / "script.py"]), testing.SimulatedCall)
+    asterisk.call_async(in_a_loop, faults=[testing.HungUp("ANSWER")]).close()

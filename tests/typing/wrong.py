@@ -4,7 +4,7 @@ The comments give the rule of each checker that the line breaks.
 """
 
 import pystrix_typed
-from pystrix_typed import agi
+from pystrix_typed import agi, testing
 from pystrix_typed.agi import core
 from pystrix_typed.agi.health import HealthServer, readiness
 from pystrix_typed.agi.logs import configure
@@ -59,3 +59,14 @@ def wrong_observers(server: agi.FastAGIServer) -> None:
     HealthServer("127.0.0.1", 0, server.state)  # mypy: arg-type; pyright: reportArgumentType
     readiness(server.calls)  # mypy: arg-type; pyright: reportArgumentType
     agi.FastAGIServer(observers=[print])  # mypy: list-item; pyright: reportArgumentType
+
+
+async def in_a_loop(session: agi.aio.FastAGI) -> None:
+    await session.execute(core.Answer())
+
+
+def wrong_calls(asterisk: testing.SimulatedAsterisk) -> None:
+    asterisk.call(in_a_loop)  # mypy: arg-type; pyright: reportArgumentType
+    asterisk.call(greet, callers=2)  # mypy: call-arg; pyright: reportCallIssue
+    testing.Caller().presses(1)  # mypy: arg-type; pyright: reportArgumentType
+    testing.Caller().number = "1"  # mypy: misc; pyright: reportAttributeAccessIssue

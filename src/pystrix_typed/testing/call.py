@@ -214,6 +214,9 @@ class SimulatedCall:
             self.advance()
             if before is None and self.channel.timeline.next is None:
                 break
+        timeline = self.channel.timeline
+        while timeline.next == timeline.now:
+            timeline.step()  # what the caller turns to at the last moment
         step = self._person.waits_for
         # Whoever hung up themselves wait no more; and a mistake of the handler's comes first.
         in_vain = step is not None and self.hung_up_by != "caller" and not self.mistaken

@@ -107,27 +107,31 @@ class Caller:
         name: The caller's name.
     """
 
-    __slots__ = ("name", "number", "steps")
-
-    number: str
-    name: str
-    steps: tuple[Step, ...]
+    __slots__ = ("_name", "_number", "_steps")
 
     def __init__(self, number: str = "5550123", name: str = "") -> None:
-        self._be(number, name, ())
+        self._number = number
+        self._name = name
+        self._steps: tuple[Step, ...] = ()
 
-    def _be(self, number: str, name: str, steps: tuple[Step, ...]) -> None:
-        assign = object.__setattr__
-        assign(self, "number", number)
-        assign(self, "name", name)
-        assign(self, "steps", steps)
+    @property
+    def number(self) -> str:
+        """The caller's number; empty when it is withheld."""
+        return self._number
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("a caller does not change; its methods give a new one")
+    @property
+    def name(self) -> str:
+        """The caller's name."""
+        return self._name
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What they do, in order."""
+        return self._steps
 
     def _then(self, step: Step) -> Caller:
-        other = object.__new__(type(self))
-        other._be(self.number, self.name, (*self.steps, step))
+        other = Caller(self._number, self._name)
+        other._steps = (*self._steps, step)
         return other
 
     def waits(self, seconds: float) -> Caller:

@@ -92,7 +92,7 @@ class Dialogue:
         self._proceeding = False
         self._in_command = False
         self._notice: Appointment | None = None
-        self._failed = self._told_hangup = False
+        self._failed = self._told_hangup = self._lost = False
         self._counts: Counter[str] = Counter()
         channel.attach(self)
         self._tells_hangup = self._switch("AGISIGHUP") not in _FALSE
@@ -379,7 +379,13 @@ class Dialogue:
         if not channel.hung_up:
             here = channel.location
             channel.location = here._replace(priority=here.priority + 1)
+        self._lost = channel.hung_up and not self.dead
         channel.variables["AGISTATUS"] = self.status
+
+    def exited(self, status: int) -> None:
+        """Note what the script exited with."""
+        self.exit_status = status
+        self._channel.variables["AGISTATUS"] = self.status
 
     @property
     def status(self) -> AGIStatus:
@@ -388,6 +394,7 @@ class Dialogue:
             return "NOTFOUND"
         if self._failed:
             return "FAILURE"
-        if self._told_hangup or (self._channel.hung_up and not self.dead):
+        lost = self._lost if self.over else self._channel.hung_up and not self.dead
+        if self._told_hangup or lost:
             return "HANGUP"
         return "FAILURE" if self.exit_status else "SUCCESS"

@@ -282,7 +282,8 @@ def _replace(channel: SimulatedChannel, argument: str) -> str:
 def _strftime(channel: SimulatedChannel, argument: str) -> str:
     moment, _, rest = argument.partition(",")
     _, _, pattern = rest.partition(",")
-    seconds = leading_integer(moment) or channel.exchange.epoch + channel.now // 1000
+    now = channel.exchange.epoch + channel.now // 1000
+    seconds = leading_integer(moment) if moment.strip() else now
     return time.strftime(pattern or "%c", time.gmtime(seconds))
 
 

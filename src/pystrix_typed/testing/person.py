@@ -57,6 +57,8 @@ class Person:
         if not self._left or self._channel.hung_up:
             return
         step, channel = self._left[0], self._channel
+        if channel.dialogue.over and not isinstance(step, (Hears, Awaits)):
+            return  # what they would do in the rest of the call is not seen
         match step:
             case Waits():
                 self._after(step.seconds)
@@ -82,7 +84,7 @@ class Person:
         self._channel.timeline.after(milliseconds(seconds), self._done)
 
     def _press(self, step: Presses, index: int) -> None:
-        if self._channel.hung_up:
+        if self._channel.hung_up or self._channel.dialogue.over:
             return
         if index == len(step.keys):
             self._done()

@@ -33,6 +33,8 @@ _NAMED = {
     "*": "asterisk",
     "#": "pound",
 }
+#: Beyond this many seconds Python knows no date; nobody is called then.
+_LAST = 60_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -110,7 +112,8 @@ def time_files(seconds: int, pattern: str, zone: str = "") -> list[str]:
             ``S`` the second, and names of files in single quotes.
         zone: The time zone; the simulated server stands in UTC.
     """
-    moment = (_EPOCH + timedelta(seconds=seconds)).astimezone(_zone(zone))
+    near = max(min(seconds, _LAST), -_LAST)
+    moment = (_EPOCH + timedelta(seconds=near)).astimezone(_zone(zone))
     files: list[str] = []
     for quoted, letter in re.findall(r"'([^']*)'|(\S)", pattern):
         files += [quoted] if quoted else _part(moment, letter)

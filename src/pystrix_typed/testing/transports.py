@@ -259,8 +259,8 @@ def run(
             bufsize=0,
         )
     except FileNotFoundError:
-        call.dialogue.not_found = True
         call.finish()
+        call.dialogue.not_found = True
         return b""
     errors = _Collector(process)
     try:
@@ -275,7 +275,7 @@ def run(
             process.kill()
             process.wait()
         written = errors.text()
-    call.dialogue.exit_status = process.returncode
+    call.dialogue.exited(process.returncode)
     return written
 
 
