@@ -193,6 +193,7 @@ class HealthServer:
         except BaseException:
             self.close()
             raise
+        _log.info("health on http://%s:%d", *self.address)
 
     def fileno(self) -> int:
         """Give a descriptor that is readable when `handle` has something to do.

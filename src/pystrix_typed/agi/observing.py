@@ -7,6 +7,7 @@ pays for none of it.
 from __future__ import annotations
 
 import logging
+import os
 import traceback
 from contextvars import ContextVar
 from itertools import count
@@ -73,8 +74,18 @@ class CommandEvent(NamedTuple):
 
 
 # Call ids are short, and differ between the processes of one service.
-_PREFIX = urandom(3).hex()
 _numbers = count(1)
+_prefix = ""
+
+
+def _choose_prefix() -> None:
+    global _prefix  # noqa: PLW0603 - a process has one, and one that is forked needs another
+    _prefix = urandom(3).hex()
+
+
+_choose_prefix()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_choose_prefix)
 
 
 class Call:
@@ -107,7 +118,7 @@ class Call:
     )
 
     def __init__(self, peer: Peer) -> None:
-        self.id = f"{_PREFIX}-{next(_numbers):x}"
+        self.id = f"{_prefix}-{next(_numbers):x}"
         self.peer = peer
         self.started = monotonic()
         self.ended: float | None = None
@@ -242,6 +253,11 @@ class Observers:
         self._all = (*observers, *self._all)
         self.see_commands = any(type(each).command is not Observer.command for each in self._all)
         self.see_wire = any(each.wants_wire for each in self._all)
+
+    @property
+    def all(self) -> tuple[Observer, ...]:
+        """Each of them."""
+        return self._all
 
     def connected(self, call: Call) -> None:
         """Tell of a connection."""

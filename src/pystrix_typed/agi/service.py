@@ -192,6 +192,11 @@ class Service(Generic[S, T]):
             raise RuntimeError("observers are added before the server serves")
         self._observers.add(observers)
 
+    @property
+    def observers(self) -> tuple[Observer, ...]:
+        """What sees the calls, the log of calls included."""
+        return self._observers.all
+
     def configure(self, limits: Limits) -> None:
         """Serve within other limits.
 

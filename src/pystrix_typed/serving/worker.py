@@ -129,7 +129,9 @@ def _prepared(plan: Plan, channel: Channel, slot: int) -> AnyServer:
     if plan.metrics:
         from pystrix_typed.agi.metrics import CallMetrics
 
-        more.append(CallMetrics())
+        # Two would count everything twice: processes are added up whatever the registry.
+        if not any(isinstance(each, CallMetrics) for each in server.observers):
+            more.append(CallMetrics())
     if plan.recycle_after:
         more.append(_Count(channel, plan.recycle_after))
     if more:
