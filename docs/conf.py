@@ -25,6 +25,7 @@ extensions = [
 exclude_patterns = ["_build", "_ext"]
 root_doc = "index"
 language = "en"
+smartquotes_action = "D"  # dashes; quotes stay as they are written
 
 # ---- the pages ----
 

@@ -6,8 +6,11 @@ A name that is none of the package's stays what it is, code.
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 import sys
+from functools import cache
 from typing import TYPE_CHECKING
 
 from docutils import nodes
@@ -21,6 +24,8 @@ from pystrix_typed import agi
 from pystrix_typed.agi.core import catalogue
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from docutils.nodes import Element
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
@@ -37,6 +42,8 @@ PAGES = {
     **{entry.class_name: "reference/enumerations" for entry in catalogue.ENUMERATIONS},
     "Environment": "reference/environment",
 }
+#: Those of the names of `pystrix_typed.testing` that mean nothing else.
+SIMULATION = {"Caller", "SimulatedAsterisk", "SimulatedCall", "SimulatedChannel", "SpeechEngine"}
 #: Code that is not broken into lines in a table.
 SHORT = 28
 COMMANDS = {command.class_name: command.name for command in catalogue.COMMANDS}
@@ -65,7 +72,8 @@ def link(
     if name in PAGES and space != "aio.":
         return make_refnode(app.builder, here, PAGES[name], nodes.make_id(name), shown)
     target = home(f"{space or ''}{name}")
-    for key in (target, name if "." in code else None, code.partition("(")[0]):
+    simulated = f"pystrix_typed.testing.{name}" if name in SIMULATION else None
+    for key in (target, simulated, name if "." in code else None, code.partition("(")[0]):
         if key and key in env.domains.python_domain.objects:
             entry = env.domains.python_domain.objects[key]
             return make_refnode(app.builder, here, entry.docname, entry.node_id, shown, key)
@@ -83,11 +91,25 @@ def missing(
     if node.get("refdomain") != "py":
         return None
     target: str = node["reftarget"]
+    if target.startswith("pystrix_typed.testing."):
+        target = target.rpartition(".")[2]
+        node["reftarget"] = f"pystrix_typed.testing.{target}"
     found = link(app, env, node["refdoc"], target, shown)
     if found is not None:
         return found
     # In a signature stand types of other packages, whose documentation is not at hand.
     return shown if node["reftype"] in {"named", "class", "obj", "exc", "data"} else None
+
+
+@cache
+def imports(module: ModuleType) -> dict[str, str]:
+    """Give what a module imports from where, if only for the type checkers."""
+    return {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse(inspect.getsource(module)))
+        if isinstance(node, ast.ImportFrom) and not node.level
+        for alias in node.names
+    }
 
 
 class KnowTypes(SphinxTransform):
@@ -103,11 +125,21 @@ class KnowTypes(SphinxTransform):
         for node in self.document.findall(addnodes.pending_xref):
             module = sys.modules.get(node.get("py:module") or "")
             if "refspecific" in node and module is not None:
-                thing: object = getattr(module, node["reftarget"], None)
+                target: str = node["reftarget"]
+                thing: object = getattr(module, target, None)
                 name = getattr(thing, "__qualname__", None)
                 if name is not None:
                     node["reftarget"] = f"{getattr(thing, '__module__', '')}.{name}"
                     del node["refspecific"]
+                    continue
+                # What a package shows may be defined, and so annotated, in one of its modules.
+                below = f"{module.__name__}."
+                homes = [each for key, each in sys.modules.items() if key.startswith(below)]
+                for place in [module, *homes]:
+                    if target in imports(place):
+                        node["reftarget"] = imports(place)[target]
+                        del node["refspecific"]
+                        break
 
 
 class LinkCode(SphinxPostTransform):
@@ -170,10 +202,25 @@ class IndexCommands(SphinxTransform):
 
 
 def no_signature(
-    _app: Sphinx, what: str, name: str, _thing: object, _options: object, _shown: str, _gives: str
+    _app: Sphinx,
+    what: str,
+    name: str,
+    _thing: object,
+    _options: object,
+    shown: str | None,
+    _gives: str,
 ) -> tuple[str, str] | None:
     """Leave out how an exception is built, but for the first: users catch them."""
-    return ("", "") if what == "exception" and not name.endswith(".AGIException") else None
+    if shown and what == "exception" and not name.endswith(".AGIException"):
+        return ("", "")
+    return None
+
+
+def no_alias(
+    _app: Sphinx, _what: str, _name: str, thing: object, _skip: bool, _options: object
+) -> bool | None:
+    """Leave out the fields of a named tuple, which its own text explains."""
+    return True if str(thing.__doc__).startswith("Alias for field number") else None
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
@@ -184,6 +231,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_role_to_domain("py", "named", Named())
     app.connect("missing-reference", missing)
     app.connect("autodoc-process-signature", no_signature)
+    app.connect("autodoc-skip-member", no_alias)
     app.add_post_transform(LinkCode)
     app.add_transform(IndexCommands)
     app.add_transform(KnowTypes)
