@@ -50,7 +50,9 @@ class Curious(Observer):
 class Place(Protocol):
     """Has a server with these options serve one call, and waits for its end."""
 
-    def __call__(self, path: str, *observers: Observer, trouble: bool = False) -> None: ...
+    def __call__(
+        self, path: str, *observers: Observer, trouble: bool = False, debug: bool = False
+    ) -> None: ...
 
 
 def asterisk(address: tuple[str, int], path: str) -> None:
@@ -63,9 +65,9 @@ def asterisk(address: tuple[str, int], path: str) -> None:
                 connection.sendall(b"200 result=%b\n" % (SECRET.encode() if keyed else b"1"))
 
 
-def blocking(path: str, *observers: Observer, trouble: bool = False) -> None:
+def blocking(path: str, *observers: Observer, trouble: bool = False, debug: bool = False) -> None:
     hooks = {"on_error": fail, "on_command": fail} if trouble else {}
-    server = agi.FastAGIServer(port=0, observers=observers, **hooks)  # type: ignore[arg-type]  # hooks
+    server = agi.FastAGIServer(port=0, debug=debug, observers=observers, **hooks)  # type: ignore[arg-type]  # hooks
 
     @server.script("pay/(good|bad)")
     def pay(session: agi.FastAGI, request: Request) -> None:
@@ -82,10 +84,10 @@ def blocking(path: str, *observers: Observer, trouble: bool = False) -> None:
     thread.join(20)
 
 
-def in_a_loop(path: str, *observers: Observer, trouble: bool = False) -> None:
+def in_a_loop(path: str, *observers: Observer, trouble: bool = False, debug: bool = False) -> None:
     async def run() -> None:
         hooks = {"on_error": fail, "on_command": fail} if trouble else {}
-        server = aio.FastAGIServer(port=0, observers=observers, **hooks)  # type: ignore[arg-type]  # hooks
+        server = aio.FastAGIServer(port=0, debug=debug, observers=observers, **hooks)  # type: ignore[arg-type]  # hooks
 
         @server.script("pay/(good|bad)")
         async def pay(session: aio.FastAGI, request: Request) -> None:
@@ -150,6 +152,16 @@ def test_a_log_of_ones_own_takes_the_servers_place(place: Place) -> None:
     (record,) = of_calls(log.records)
     assert record.name == mine.name
     assert record.exc_info
+
+
+@BOTH
+def test_a_trace_and_the_dialogue_on_stderr(
+    place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with everything() as log:
+        place("pay/good", WireTrace(), debug=True)
+    assert "<< 200 result=***" in log.messages
+    assert f"<< 200 result={SECRET}\n" in capfd.readouterr().err
 
 
 @BOTH

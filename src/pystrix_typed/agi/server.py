@@ -499,7 +499,7 @@ class FastAGIServer(Service[FastAGI, object]):
         """Run a call's handler; give the call's outcome and what was raised."""
         request, route = self._route(call, session.environment)
         session.on_command = self._commands(call)
-        session.trace = self._wire(call) or session.trace
+        session.trace = self._wire(call, session.trace)
         self._observers.started(call)
         if route is None:
             return "unrouted", None

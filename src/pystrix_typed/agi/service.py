@@ -370,9 +370,17 @@ class Service(Generic[S, T]):
 
         return tell
 
-    def _wire(self, call: Call) -> Callable[[bool, bytes], None] | None:
-        """Give what a session tells of its bytes; None when nobody wants to know."""
+    def _wire(
+        self, call: Call, shown: Callable[[bool, bytes], object] | None
+    ) -> Callable[[bool, bytes], object] | None:
+        """Give what a session tells its bytes to, `shown` included; None when nobody asks."""
         observers = self._observers
         if not observers.see_wire:
-            return None
-        return lambda sent, data: observers.wire(call, sent, data)
+            return shown
+
+        def tell(sent: bool, data: bytes) -> None:
+            if shown is not None:
+                shown(sent, data)
+            observers.wire(call, sent, data)
+
+        return tell
