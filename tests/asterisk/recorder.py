@@ -12,6 +12,7 @@ import pytest
 
 from pystrix_typed.agi.core.catalogue import COMMANDS
 
+from ..testing.agreement import summary
 from ..transcript import FOLDER, Take, Transcript, from_json, load, save, to_json
 from .coverage import outcomes_of, seen_in, table, unexplained
 from .scenes import SCENES
@@ -96,6 +97,14 @@ class Recorder:
             write(f"{total[0]} commands, {total[1]} outcomes; seen: {seen}")
             for line in unexplained(versions):
                 write(f"NOT EXPLAINED: {line}", red=True)
+            terminalreporter.section("The simulated Asterisk says the same")
+            for line in summary(
+                {
+                    self._versions[major]: self._takes[major]
+                    for major in sorted(self._versions, reverse=True)
+                }
+            ):
+                write(line, red=line.startswith("DIFFERS"))
         if self._config.getoption(OPTION, default=False):
             for major in self._versions:
                 write(f"Written: {self._save(major)}")

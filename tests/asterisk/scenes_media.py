@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .calls import Far
 from .scene import Ask, Scene
-from .stages import broken_sounds, manager, no_sounds, relay, steer
+from .stages import Steering, broken_sounds, manager, no_sounds, relay
 
 __all__ = ["MEDIA"]
 
@@ -168,16 +168,16 @@ MEDIA = (
     Scene(
         "steered from outside",
         (
-            Ask("WaitForDigit(3000)", "stream-control", meanwhile=steer("stop")),
-            Ask("WaitForDigit(3000)", "stream-control", meanwhile=steer("forward")),
+            Ask("WaitForDigit(3000)", "stream-control", meanwhile=Steering("stop")),
+            Ask("WaitForDigit(3000)", "stream-control", meanwhile=Steering("forward")),
             Ask(
                 'ControlStreamFile("vm-intro")',
                 "stopped",
-                meanwhile=steer("stop"),
+                meanwhile=Steering("stop"),
                 gives={"digit": None},
             ),
-            Ask('StreamFile("vm-intro")', "completed", meanwhile=steer("stop")),
-            Ask('GetOption("beep", "2", 3000)', "no-digit", meanwhile=steer("stop")),
+            Ask('StreamFile("vm-intro")', "completed", meanwhile=Steering("stop")),
+            Ask('GetOption("beep", "2", 3000)', "no-digit", meanwhile=Steering("stop")),
         ),
         stage=manager,
     ),

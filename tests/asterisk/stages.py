@@ -11,16 +11,18 @@ import shutil
 import socket
 import sqlite3
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
     from pathlib import Path
 
     from .exchange import Exchange
     from .scene import Place
 
 __all__ = [
+    "Steering",
     "broken_sounds",
     "busy_database",
     "join_multicast",
@@ -30,7 +32,6 @@ __all__ = [
     "no_sounds",
     "relay",
     "rtp",
-    "steer",
 ]
 
 
@@ -153,14 +154,22 @@ def manager(exchange: Exchange) -> Generator[None, None, None]:
         exchange.console("manager reload")
 
 
-def steer(control: str) -> Callable[[Place], None]:
-    """Give what steers the near end's playback from outside: stop, pause, restart, forward..."""
+@dataclass(frozen=True)
+class Steering:
+    """Steers the near end's playback from outside.
 
-    def act(place: Place) -> None:
+    Attributes:
+        control: ``stop``, ``pause``, ``restart``, ``forward``...
+    """
+
+    control: str
+
+    def __call__(self, place: Place) -> None:
+        """Do it."""
         port = int(_settings(place.exchange).read_text().partition("port = ")[2].split()[0])
         login = "Action: Login\r\nUsername: tests\r\nSecret: tests\r\n\r\n"
         channel = place.the_call.channel
-        order = f"Action: ControlPlayback\r\nChannel: {channel}\r\nControl: {control}\r\n\r\n"
+        order = f"Action: ControlPlayback\r\nChannel: {channel}\r\nControl: {self.control}\r\n\r\n"
         with socket.create_connection(("127.0.0.1", port), 5) as connection:
             connection.sendall(f"{login}{order}Action: Logoff\r\n\r\n".encode())
             answers = b""
@@ -168,8 +177,6 @@ def steer(control: str) -> Callable[[Place], None]:
             while (piece := connection.recv(4096)) and time.monotonic() < deadline:
                 answers += piece
         assert answers.count(b"Response: Success") == 2, answers
-
-    return act
 
 
 def _settings(exchange: Exchange) -> Path:

@@ -9,6 +9,7 @@ import pytest
 
 from pystrix_typed.agi.core.catalogue import BY_COMMAND
 
+from ..testing.agreement import agreement
 from .scene import Scene, play
 from .scenes import ROUTINES, SCENES
 
@@ -28,6 +29,7 @@ def test_a_scene(exchange: Exchange, scene: Scene, seen_live: Callable[..., None
     exchange.dialplan(ROUTINES)
     takes: list[Take] = play(exchange, scene)
     seen_live(exchange, takes)
+    assert agreement(scene, exchange.version, takes).problems == ()
 
 
 def test_all_commands_are_those_that_asterisk_has(exchange: Exchange) -> None:
