@@ -1,23 +1,22 @@
-#!/usr/bin/env python3
-"""How long an AGI script takes from its start to its end: the time that a caller waits in silence.
+"""Cold start: how long an AGI script takes from its start to its end, a caller waiting in silence.
 
-Three programs run in turns, so that whatever else the machine does hits them alike: the bare
-interpreter, the package with one action executed, and the same script with pystrix. Each library is
-installed in a virtual environment of its own. Medians and ratios are printed; nothing is asserted.
+Each program is a whole process that reads its variables, executes one action and exits; they run in
+turns, so that whatever else the machine does hits them alike, and each is compared with the bare
+interpreter of its own round. ``floor`` is a script that does the same without any library.
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import subprocess
-import sys
-import tempfile
+import os
 import time
-import venv
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-ROOT = Path(__file__).resolve().parents[1]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["ENVIRONMENT", "PROGRAMS", "cold_starts"]
+
 # What Asterisk 22 sends, in its order.
 ENVIRONMENT = b"""\
 agi_request: bench.py
@@ -44,75 +43,70 @@ agi_threadid: 140000000000000
 """
 REPLY = b"200 result=0\n"
 
-BARE = "pass"
-TYPED = """
+#: By the name of an environment.
+PROGRAMS = {
+    "bare": "pass",
+    "floor": """
+import os
+data = b""
+while not data.endswith(b"\\n\\n"):
+    data += os.read(0, 65536)
+os.write(1, b"ANSWER\\n")
+os.read(0, 65536)
+""",
+    "typed": """
 from pystrix_typed import agi
 agi.AGI().execute(agi.core.Answer())
-"""
-PYSTRIX = """
+""",
+    "pystrix": """
 from pystrix.agi import core, agi
 agi.AGI().execute(core.Answer())
-"""
-
-
-def install(folder: Path, *requirements: str) -> Path:
-    """Make a virtual environment with some packages in it; give its interpreter."""
-    venv.create(folder, with_pip=True)
-    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    if requirements:
-        command = [str(python), "-m", "pip", "install", "--quiet", "--compile", *requirements]
-        subprocess.run(command, check=True)
-    return python
+""",
+    "pyst2": """
+from asterisk import agi
+agi.AGI().answer()
+""",
+}
 
 
 def run(python: Path, source: str) -> float:
     """Run a script as Asterisk does; give the seconds until it has ended."""
+    to_script, ours = os.pipe()
+    theirs, from_script = os.pipe()
     began = time.perf_counter()
-    with subprocess.Popen(
-        [str(python), "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as script:
-        assert script.stdin is not None
-        assert script.stdout is not None
-        if source != BARE:
-            script.stdin.write(ENVIRONMENT)
-            script.stdin.flush()
-            line = script.stdout.readline()
-            if line.strip() != b"ANSWER":
-                raise SystemExit(f"the script said {line!r} instead of ANSWER")
-            script.stdin.write(REPLY)
-            script.stdin.flush()
-        script.wait()
-        elapsed = time.perf_counter() - began
-    if script.returncode:
-        raise SystemExit(f"the script failed with status {script.returncode}")
+    child = os.posix_spawn(
+        python,
+        [str(python), "-c", source],
+        {"PATH": os.defpath},
+        file_actions=[
+            (os.POSIX_SPAWN_DUP2, to_script, 0),
+            (os.POSIX_SPAWN_DUP2, from_script, 1),
+            *[(os.POSIX_SPAWN_CLOSE, each) for each in (to_script, ours, theirs, from_script)],
+        ],
+    )
+    os.close(to_script)
+    os.close(from_script)
+    if source != PROGRAMS["bare"]:
+        os.write(ours, ENVIRONMENT)
+        line = os.read(theirs, 4096)
+        if line.strip() != b"ANSWER":
+            raise SystemExit(f"the script said {line!r} instead of ANSWER")
+        os.write(ours, REPLY)
+    _, status = os.waitpid(child, 0)
+    elapsed = time.perf_counter() - began
+    os.close(ours)
+    os.close(theirs)
+    if status:
+        raise SystemExit(f"the script failed with status {status}")
     return elapsed
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description="Time the start of an AGI script.")
-    parser.add_argument("--rounds", type=int, default=60, help="how often each runs (default: 60)")
-    rounds: int = parser.parse_args().rounds
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        programs = {
-            "bare interpreter": (install(folder / "bare"), BARE),
-            "pystrix-typed": (install(folder / "typed", "--no-deps", str(ROOT)), TYPED),
-            "pystrix": (install(folder / "pystrix", "pystrix"), PYSTRIX),
-        }
-        times: dict[str, list[float]] = {label: [] for label in programs}
-        for turn in range(rounds + 3):
-            for label, (python, source) in programs.items():
-                elapsed = run(python, source)
-                if turn >= 3:  # the first ones warm the disk cache
-                    times[label].append(elapsed * 1000)
-    bare = statistics.median(times["bare interpreter"])
-    print(f"Python {sys.version.split()[0]}, {rounds} rounds, one action each")
-    print(f"{'':18}{'median':>9}{'best':>9}{'ratio':>9}")
-    for label, values in times.items():
-        median = statistics.median(values)
-        print(f"{label:18}{median:6.1f} ms{min(values):6.1f} ms{median / bare:8.2f}x")
-
-
-if __name__ == "__main__":
-    main()
+def cold_starts(places: Mapping[str, Path], rounds: int) -> dict[str, list[float]]:
+    """Time the programs of some environments in turns; give the seconds of each round."""
+    times: dict[str, list[float]] = {name: [] for name in places}
+    for turn in range(rounds + 3):
+        for name, python in places.items():
+            elapsed = run(python, PROGRAMS[name])
+            if turn >= 3:  # the first ones warm the disk cache
+                times[name].append(elapsed)
+    return times

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
@@ -25,7 +26,6 @@ from pystrix_typed.agi.script import Script, greet, private, shield, write_at_on
 from pystrix_typed.agi.session import guarded, in_seconds, show
 
 if TYPE_CHECKING:
-    import socket
     from datetime import timedelta
     from types import EllipsisType, TracebackType
 
@@ -327,9 +327,10 @@ class FastAGI(Session):
         super().__init__(protocol, timeout, handshake_timeout, debug)
         self._connection: socket.socket | None = None
         self._transport: asyncio.Transport | None = None
-        if not isinstance(connection, asyncio.Transport):
+        if isinstance(connection, socket.socket):
             self._connection = connection
             return
+        # Of whatever class: uvloop's transports have no base in asyncio.
         self._transport = connection
         self._link = Link(protocol)
         self._link.trace = self._trace
