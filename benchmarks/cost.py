@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = ["Server", "Sample", "idle_memory", "per_call", "per_command"]
+__all__ = ["Sample", "Server", "idle_memory", "per_call", "per_command"]
 
 SERVERS = Path(__file__).with_name("servers.py")
 

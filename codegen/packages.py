@@ -117,6 +117,9 @@ def _topic(topic: Topic, scope: Scope, header: str) -> Page:
     actions = [action_view(command, scope) for command in topic.file.commands]
     imports = {("pystrix_typed.agi.record", "Action")}
     type_imports = {("pystrix_typed.agi.wire", "Reply")}
+    late = any(action.own_result for action in actions)
+    if late:
+        type_imports.add((".", "results"))
     for action in actions:
         imports |= action.imports
         type_imports |= action.type_imports
@@ -125,6 +128,7 @@ def _topic(topic: Topic, scope: Scope, header: str) -> Page:
         "docstring": docs.module_docstring(topic.file.about),
         "imports": _imports(imports),
         "type_imports": _imports(type_imports),
+        "late_results": late,
         "names": sorted(action.name for action in actions),
         "actions": actions,
     }

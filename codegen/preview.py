@@ -50,7 +50,8 @@ def preview(spec: Spec, files: Mapping[str, bytes]) -> None:
         sys.modules[PACKAGE] = package
         for name in ("enumerations", "results"):
             if f"{name}.py" in files:
-                _load(name, files[f"{name}.py"])
+                # A package passes them on.
+                vars(package).update(vars(_load(name, files[f"{name}.py"])))
         for topic in spec.topics:
             module = _load(topic.name, files[f"{topic.name}.py"])
             names = dict(vars(module))

@@ -53,6 +53,7 @@ class ActionView:
     fallback: tuple[str, ...]
     imports: frozenset[tuple[str, str]]
     type_imports: frozenset[tuple[str, str]]
+    own_result: bool
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def action_view(command: Command, scope: Scope) -> ActionView:
         fallback=fallback,
         imports=frozenset(imports),
         type_imports=frozenset(type_imports),
+        own_result=command.result is not None and command.result not in scope.borrowed,
     )
 
 
@@ -267,9 +269,9 @@ def _branch(
         result = scope.results[command.result]
         given = outcome.gives or {}
         parts: list[str] = []
-        # Loaded with the first reply that needs them: a call that only answers and hangs up waits
-        # for no result class. (Enumerations import `enum` besides.)
-        late = {(scope.module(command.result, "results"), command.result)}
+        # Loaded with the first reply that needs them. (They import `enum`, which would cost every
+        # call.)
+        late: set[tuple[str, str]] = set()
         for field in result.fields:
             value = kinds.field_value(field, given[field.name], outcome, scope)
             parts.append(f"{field.name}={value}")
@@ -279,7 +281,11 @@ def _branch(
                 late.add((scope.module("SpeechResult", "results"), "SpeechResult"))
                 late.add(("pystrix_typed.agi.wire", "speech_results"))
         statements += [f"from {module} import {name}" for module, name in sorted(late)]
-        statements.append(f"return {command.result}({', '.join(parts)})")
+        home = "results"
+        if command.result in scope.borrowed:
+            home = "agi.core"
+            imports.add(("pystrix_typed", "agi"))
+        statements.append(f"return {home}.{command.result}({', '.join(parts)})")
     return Branch(_condition(outcome, several_codes), tuple(statements))
 
 

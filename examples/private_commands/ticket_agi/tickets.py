@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
 from pystrix_typed.agi.wire import choice, number, text
@@ -16,8 +18,13 @@ if TYPE_CHECKING:
     from pystrix_typed.agi.core.results import DigitResult
     from pystrix_typed.agi.wire import Reply, Words
 
+    from . import results
     from .enumerations import Urgency
     from .results import TicketResult
+else:
+    # The package loads them with the first reply that gives one: a call that only answers and hangs
+    # up waits for no result class.
+    results = sys.modules[__package__]
 
 __all__ = [
     "TicketOpen",
@@ -110,9 +117,7 @@ class TicketOpen(Action["TicketResult"]):
             )
         if int(result) >= 1:
             reply.outcome = "opened"
-            from .results import TicketResult
-
-            return TicketResult(number=int(result), position=int(reply.pairs["position"]))
+            return results.TicketResult(number=int(result), position=int(reply.pairs["position"]))
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
@@ -174,13 +179,9 @@ class TicketRead(Action["DigitResult"]):
             raise self._error(agi.AGIAppError, reply, "there is no such ticket")
         if result == "0":
             reply.outcome = "completed"
-            from pystrix_typed.agi.core.results import DigitResult
-
-            return DigitResult(digit=None)
+            return agi.core.DigitResult(digit=None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
-            from pystrix_typed.agi.core.results import DigitResult
-
-            return DigitResult(digit=chr(int(result)))
+            return agi.core.DigitResult(digit=chr(int(result)))
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pystrix_typed.agi import aio as aio
     from pystrix_typed.agi import arguments as arguments
     from pystrix_typed.agi import core as core
+    from pystrix_typed.agi import observing as observing
     from pystrix_typed.agi.audio import Audio as Audio
     from pystrix_typed.agi.core.environment import Environment as Environment
     from pystrix_typed.agi.eagi import EAGI as EAGI
@@ -120,7 +121,7 @@ _HOMES = {
 if not TYPE_CHECKING:
     # The checkers see the names above and not this function, or every misspelt name would exist.
     def __getattr__(name: str) -> object:
-        if name in ("aio", "arguments", "core"):
+        if name in ("aio", "arguments", "core", "observing"):
             # Importing a submodule binds it here.
             return __import__(f"{__name__}.{name}", fromlist=["__name__"])
         if name not in __all__:

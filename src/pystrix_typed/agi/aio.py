@@ -16,9 +16,11 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
-from pystrix_typed.agi.aio_link import Link
+from pystrix_typed import agi
+from pystrix_typed.agi.aio_link import Link, Turn
 from pystrix_typed.agi.core.environment import Environment
 from pystrix_typed.agi.exceptions import AGITimeoutError
 from pystrix_typed.agi.protocol import Protocol
@@ -93,7 +95,7 @@ class Session:
         self._protocol = protocol
         self._timeout = in_seconds(timeout)
         self._handshake_timeout = handshake_timeout
-        self._turn = asyncio.Lock()
+        self._turn = Turn()
         self._link: Link | None = None
         self._trace: Trace | None = show if debug else None
         self._closed = False
@@ -144,22 +146,47 @@ class Session:
         if self._link is None:
             raise RuntimeError("the session was not started: use it with 'async with'")
         if self.on_command is not None:
-            from pystrix_typed.agi.observing import Watched
-
-            with Watched(self.on_command, action, self._protocol) as watched:
-                result = watched.result = await self._execute(action, timeout)
-                return result
+            return await self._observed(action, timeout, self.on_command)
+        if timeout is ... and self._timeout is None and not self._turn.taken:
+            # What `_execute` does where there is nothing to wait for: a coroutine less.
+            self._turn.taken = True
+            try:
+                return await self._drive(self._protocol.execute(action, None))
+            finally:
+                self._turn.give()
         return await self._execute(action, timeout)
+
+    async def _observed(
+        self,
+        action: Action[R],
+        timeout: float | timedelta | EllipsisType | None,
+        on_command: Callable[[CommandEvent], object],
+    ) -> R:
+        protocol = self._protocol
+        # What a command that sends nothing must not be taken to have got.
+        protocol.reply = None
+        began = monotonic()
+        tell = agi.observing.tell_command
+        try:
+            result = await self._execute(action, timeout)
+        except BaseException as error:
+            tell(on_command, action, protocol.reply, monotonic() - began, None, error)
+            raise
+        tell(on_command, action, protocol.reply, monotonic() - began, result)
+        return result
 
     async def _execute(
         self, action: Action[R], timeout: float | timedelta | EllipsisType | None
     ) -> R:
         limit = self._timeout if timeout is ... else in_seconds(timeout)
         deadline = None if limit is None else asyncio.get_running_loop().time() + limit
-        if deadline is not None:
+        turn = self._turn
+        if not turn.taken:
+            turn.taken = True
+        elif deadline is not None:
             try:
                 async with asyncio.timeout_at(deadline):
-                    await self._turn.acquire()
+                    await turn.take()
             except TimeoutError:
                 raise AGITimeoutError(
                     f"{action.command} was not sent before the deadline: another command is "
@@ -167,11 +194,11 @@ class Session:
                     action=action,
                 ) from None
         else:
-            await self._turn.acquire()
+            await turn.take()
         try:
             return await self._drive(self._protocol.execute(action, deadline))
         finally:
-            self._turn.release()
+            turn.give()
 
     @property
     def trace(self) -> Trace | None:
@@ -219,7 +246,7 @@ class Session:
     @property
     def idle_since(self) -> float | None:
         """When the last command ended, on the loop's clock; None while one is under way."""
-        return None if self._turn.locked() else self._protocol.now
+        return None if self._turn.taken else self._protocol.now
 
     async def close(self, why: str = "the session was closed") -> None:
         """End the session: Asterisk goes on with the dialplan. Closing twice does no harm.
@@ -249,7 +276,7 @@ class Session:
         """Run one exchange."""
         protocol, link = self._protocol, self._link
         assert link is not None
-        clock = asyncio.get_running_loop().time
+        clock = link.clock
         protocol.now = clock()
         link.busy = True
         try:
@@ -260,9 +287,10 @@ class Session:
                         link.trace(True, data)
                     self._write(data)
                     protocol.sending = False
-                came = await link.read(until)
+                if not (link.inbox or link.ended):
+                    await (link if until is None else link.wait(until))
                 protocol.now = clock()
-                data, until = steps.send(came)
+                data, until = steps.send(link.take())
         except StopIteration as end:
             result: R = end.value
             return result

@@ -8,7 +8,7 @@ from pystrix_typed.agi.session import CHUNK, Session
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import timedelta
 
 __all__ = ["FastAGI"]
@@ -36,6 +36,8 @@ class FastAGI(Session):
         AGISIGPIPEHangup: The connection ended before the variables did.
     """
 
+    _arrivals: Callable[[int], list[tuple[int, int]]] | None = None
+
     def __init__(
         self,
         connection: socket.socket,
@@ -51,10 +53,15 @@ class FastAGI(Session):
     ) -> None:
         connection.setblocking(True)
         self._connection = connection
-        import socket
+        import select
 
-        # Not on Windows, where asking first takes one more system call.
-        self._at_once = getattr(socket, "MSG_DONTWAIT", 0)
+        # Nothing comes between most commands, and then this is cheaper than trying to read. Not on
+        # Windows.
+        poll = getattr(select, "poll", None)
+        if poll is not None:
+            arrivals = poll()
+            arrivals.register(connection, select.POLLIN)
+            self._arrivals = arrivals.poll
         protocol = Protocol(
             resync_timeout=resync_timeout,
             verify_values=verify_values,
@@ -80,14 +87,9 @@ class FastAGI(Session):
         return self._connection.recv(CHUNK)
 
     def _arrived(self) -> bytes | None:
-        if not self._at_once or self.trace is not None:
-            return super()._arrived()
-        try:
-            return self._connection.recv(CHUNK, self._at_once)
-        except BlockingIOError:
+        if self._arrivals is not None and not self._arrivals(0):
             return None
-        except OSError:
-            return b""
+        return super()._arrived()
 
     def _fileno(self) -> int:
         return self._connection.fileno()

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from itertools import count
 from os import urandom
 from time import monotonic
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from pystrix_typed.agi.exceptions import (
     AGIClosedError,
@@ -26,16 +26,12 @@ from pystrix_typed.agi.exceptions import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import TracebackType
-    from typing import Self
 
-    from pystrix_typed.agi.protocol import Protocol
-    from pystrix_typed.agi.record import Action, AnyAction
+    from pystrix_typed.agi.record import AnyAction
     from pystrix_typed.agi.routing import Request
+    from pystrix_typed.agi.wire import Reply
 
-__all__ = ["Call", "CommandEvent", "Observer", "Observers", "Peer", "Watched", "current_call"]
-
-R = TypeVar("R")
+__all__ = ["Call", "CommandEvent", "Observer", "Observers", "Peer", "current_call", "tell_command"]
 
 _log = logging.getLogger(__name__)
 
@@ -188,40 +184,31 @@ class Observer:
         """See the server change: ``idle``, ``serving``, ``full``, ``draining``, ``stopped``."""
 
 
-class Watched(Generic[R]):
-    """A command under way; `result` is to be set to what it gave."""
+def tell_command(
+    on_command: Callable[[CommandEvent], object],
+    action: AnyAction,
+    reply: Reply | None,
+    seconds: float,
+    result: object | None,
+    error: BaseException | None = None,
+) -> None:
+    """Tell of a command that has ended.
 
-    __slots__ = ("_action", "_began", "_on_command", "_protocol", "result")
-
-    def __init__(
-        self,
-        on_command: Callable[[CommandEvent], object],
-        action: Action[R],
-        protocol: Protocol,
-    ) -> None:
-        self._on_command = on_command
-        self._action = action
-        self._protocol = protocol
-        self._began = monotonic()
-        self.result: R | None = None
-        # What a command that sends nothing must not be taken to have got.
-        protocol.reply = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        reply = self._protocol.reply
-        outcome = reply.outcome if reply is not None else ""
-        if error is not None:
-            outcome = _outcome_of(error, outcome)
-        seconds = monotonic() - self._began
-        _tell(self._on_command, CommandEvent(self._action, outcome, seconds, self.result, error))
+    Args:
+        on_command: Whom to tell; what it raises is logged.
+        action: What was executed.
+        reply: The command's own reply, if it got one.
+        seconds: How long it took.
+        result: What it gave.
+        error: What it raised.
+    """
+    outcome = reply.outcome if reply is not None else ""
+    if error is not None:
+        outcome = _outcome_of(error, outcome)
+    try:
+        on_command(CommandEvent(action, outcome, seconds, result, error))
+    except Exception as failure:  # noqa: BLE001 - as in _tell, which would cost one call more
+        _log_failure(on_command, failure)
 
 
 def _outcome_of(error: BaseException, outcome: str) -> str:
@@ -251,7 +238,11 @@ class Observers:
     def add(self, observers: tuple[Observer, ...]) -> None:
         """Add some, in front of the others."""
         self._all = (*observers, *self._all)
-        self.see_commands = any(type(each).command is not Observer.command for each in self._all)
+        #: Of those who want to know: there are many commands.
+        self._see_command = [
+            each.command for each in self._all if type(each).command is not Observer.command
+        ]
+        self.see_commands = bool(self._see_command)
         self.see_wire = any(each.wants_wire for each in self._all)
 
     @property
@@ -271,8 +262,11 @@ class Observers:
 
     def command(self, call: Call, event: CommandEvent) -> None:
         """Tell of a command."""
-        for each in self._all:
-            _tell(each.command, call, event)
+        for see in self._see_command:
+            try:
+                see(call, event)
+            except Exception as error:  # noqa: BLE001 - as in _tell, which would cost one call more
+                _log_failure(see, error)
 
     def wire(self, call: Call, sent: bool, data: bytes) -> None:
         """Tell of bytes those who want them."""
@@ -300,10 +294,14 @@ def _tell(method: Callable[..., object], *what: object) -> None:
     try:
         method(*what)
     except Exception as error:  # noqa: BLE001 - an observer may raise anything, and the call goes on
-        # What it says may be what a caller keyed in: the place must do.
-        _log.error(
-            "the observer %r failed: %s at\n%s",
-            getattr(method, "__self__", method),
-            type(error).__name__,
-            "".join(traceback.format_tb(error.__traceback__)).rstrip("\n"),
-        )
+        _log_failure(method, error)
+
+
+def _log_failure(method: Callable[..., object], error: Exception) -> None:
+    # What it says may be what a caller keyed in: the place must do.
+    _log.error(
+        "the observer %r failed: %s at\n%s",
+        getattr(method, "__self__", method),
+        type(error).__name__,
+        "".join(traceback.format_tb(error.__traceback__)).rstrip("\n"),
+    )

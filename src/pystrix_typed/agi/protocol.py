@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 __all__ = ["Protocol"]
 
 _VALUE = b"200 result=1 ("
+_PLAIN = b"200 result="
 #: A reply shorter than this arrives in one piece over any network that carries IPv6 (1280 bytes
 #: with headers), because Asterisk writes it in one go.
 _ONE_SEGMENT = 1200
@@ -193,19 +194,37 @@ class Protocol(Stream):
                 f"{action.command}: the command line has {len(line)} bytes, and this version of "
                 f"Asterisk would cut it at {self._max_line} and run the rest as another command"
             )
-        self._refuse(action)
+        if self.sending or self._broken or self._ended or self.hung_up:
+            self._refuse(action)
         if self._buffer or self._fences or self._unsure or self._in_flight is not None:
             yield from self._find_step(action, deadline)
             self._refuse(action)
         self._in_flight = action
         self.reply = None
-        self.reply = reply = yield from self._ask(line, action, deadline)
+        self._noise = 0
+        self.sending = True
+        got = yield line, deadline
+        # Nearly every reply is one line and comes alone: it is read here, in one step, because each
+        # generator that it went through would cost as much as reading it.
+        if (
+            got
+            and got.startswith(_PLAIN)
+            and got.find(b"\n") == len(got) - 1
+            and not (action._multiline or self._buffer)
+        ):
+            reply = parse(got[:-1])
+        else:
+            reply = yield from self._answer(got, action, deadline)
+        self.reply = reply
         if reply.code not in action._codes or reply.result is None:
             self._in_flight = None
             raise self._undefined(action, reply)
         if action._answers_twice and reply.result == "1":
             yield from self._drop_second_answer(action, deadline)
-        meaning = self._meaning(action, reply)
+        try:
+            meaning: tuple[R] | AGIException = (action._read(reply),)
+        except Exception as error:  # noqa: BLE001 - what it is not for is raised again
+            meaning = self._meaning(action, reply, error)
         if reply.outcome in action._settles:
             yield from self._settle(action, reply, deadline)
         self._in_flight = None
@@ -299,17 +318,16 @@ class Protocol(Stream):
 
             refuse(action, self.asterisk_version)
 
-    def _meaning(self, action: Action[R], reply: Reply) -> tuple[R] | AGIException:
-        """Give what the action reads in the reply, or the exception that it makes of it."""
-        try:
-            return (action._read(reply),)
-        except agi.AGIException as error:
+    def _meaning(self, action: AnyAction, reply: Reply, error: Exception) -> AGIException:
+        """Give the exception that the reply means, for what reading it has raised."""
+        if isinstance(error, agi.AGIException):
             return error
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        if isinstance(error, (ArithmeticError, LookupError, TypeError, ValueError)):
             # Not a number where the spec has one: the peer is no Asterisk, or a new one.
             undefined = self._undefined(action, reply)
             undefined.__cause__ = error
             return undefined
+        raise error
 
     def _undefined(self, action: AnyAction, reply: Reply) -> AGIException:
         """Build the exception for a reply that is none of the action's outcomes."""
@@ -373,7 +391,10 @@ class Protocol(Stream):
     def _more(self, data: bytes, until: float | None, action: AnyAction | None) -> Exchange[bool]:
         """Write `data`, then wait for more; False when the moment passed."""
         self.sending = bool(data)
-        got = yield data, until
+        return self._took((yield data, until), action)
+
+    def _took(self, got: bytes | None, action: AnyAction | None) -> bool:
+        """Keep what came; False when the moment passed."""
         if got:
             self._buffer += got
             return True
@@ -384,9 +405,19 @@ class Protocol(Stream):
 
     def _ask(self, line: bytes, action: AnyAction, deadline: float | None) -> Exchange[Reply]:
         """Send a line and give its reply."""
-        buffer = self._buffer
         self._noise = 0
-        yield from self._line(action, deadline, line)
+        self.sending = True
+        return (yield from self._answer((yield line, deadline), action, deadline))
+
+    def _answer(
+        self, got: bytes | None, action: AnyAction, deadline: float | None
+    ) -> Exchange[Reply]:
+        """Give the reply that begins with what came first."""
+        buffer = self._buffer
+        if not self._took(got, action):
+            raise self._late(action)
+        if b"\n" not in buffer:
+            yield from self._line(action, deadline)
         while not self._reply_begins():
             yield from self._line(action, deadline)
         if action._multiline and buffer.startswith(_VALUE):
@@ -402,8 +433,8 @@ class Protocol(Stream):
             self._tidy()
         return parse(raw)
 
-    def _line(self, action: AnyAction, deadline: float | None, data: bytes = b"") -> Exchange[None]:
-        """Write `data`, and wait until there is a new line feed: nothing ends without one."""
+    def _line(self, action: AnyAction, deadline: float | None) -> Exchange[None]:
+        """Wait until there is a new line feed: nothing ends without one."""
         buffer = self._buffer
         while True:
             size = len(buffer)
@@ -413,13 +444,16 @@ class Protocol(Stream):
                     action,
                     f"{action.command}: the reply exceeds {self._max_reply} bytes",
                 )
-            if not (yield from self._more(data, deadline, action)):
-                raise agi.AGITimeoutError(
-                    f"{action.command}: no answer before the deadline", action=action
-                )
+            if not (yield from self._more(b"", deadline, action)):
+                raise self._late(action)
             if buffer.find(b"\n", size) >= 0:
                 return
-            data = b""
+
+    def _late(self, action: AnyAction) -> AGIException:
+        """Build the exception for a reply that did not come in time."""
+        return agi.AGITimeoutError(
+            f"{action.command}: no answer before the deadline", action=action
+        )
 
     def _value(self, action: AnyAction, deadline: float | None) -> Exchange[Reply]:
         """Take a value's reply, whose end only a fence can prove."""

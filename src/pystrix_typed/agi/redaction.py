@@ -138,10 +138,10 @@ class Redactor:
 
     def _is_secret(self, rule: Rule, action: AnyAction, keyed: Keyed) -> bool:
         """Tell whether an action is about a stored value that is hidden by its name."""
+        if rule.command.topic != _STORED:
+            return False
         parts = [part.name for part in rule.command.arguments if part.name not in _BESIDE]
-        return rule.command.topic == _STORED and self.sensitive(
-            "/".join(str(getattr(action, part, "")) for part in parts), keyed
-        )
+        return self.sensitive("/".join(str(getattr(action, part, "")) for part in parts), keyed)
 
     def see_application(self, application: str, options: str, keyed: Keyed) -> None:
         """Remember what an application is given that is secret, or will fill."""

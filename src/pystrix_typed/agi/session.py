@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from pystrix_typed.agi.record import Action
 
     R = TypeVar("R")
-    Place: TypeAlias = tuple[LockType, int]
+    #: Where a thread sleeps, if it has to, and which thread that is.
+    Place: TypeAlias = tuple[list[LockType], int]
 
 __all__ = ["CHUNK", "Session", "Turn"]
 
@@ -76,13 +77,17 @@ class Turn:
                 "a command was executed from within another one of the same session (by a signal "
                 "handler or a hangup callback); AGI runs one at a time"
             )
-        gate = allocate_lock()
-        gate.acquire()
-        place = (gate, me)
+        gates: list[LockType] = []
+        place = (gates, me)
+        line = self._line
         try:
-            self._line.append(place)
-            if self._line[0] is place:
+            line.append(place)
+            if line[0] is place:
                 return True
+            gate = allocate_lock()
+            gate.acquire()
+            # Before it looks again who is the first: whoever leaves after that opens it.
+            gates.append(gate)
             until = None if timeout is None else monotonic() + min(timeout, TIMEOUT_MAX / 2)
             while self._line[0] is not place:
                 wait = -1 if until is None else until - monotonic()
@@ -101,18 +106,27 @@ class Turn:
 
     def give(self) -> None:
         """End the turn: the next in line has it."""
-        self._leave(self._line[0])
+        line = self._line
+        try:
+            del line[0]
+        finally:
+            # Even if an interrupt came just now.
+            if line:
+                self._wake_first()
 
     def _leave(self, place: Place) -> None:
         try:
             if place in self._line:
                 self._line.remove(place)
         finally:
-            # Even if an interrupt came just now. Waking the first once too often does no harm.
-            try:  # noqa: SIM105 - contextlib costs a script's start
-                self._line[0][0].release()
-            except (IndexError, RuntimeError):
-                pass
+            self._wake_first()
+
+    def _wake_first(self) -> None:
+        """Open the gate of the first; doing so once too often does no harm."""
+        try:  # noqa: SIM105 - contextlib costs a script's start
+            self._line[0][0][0].release()
+        except (IndexError, RuntimeError):
+            pass  # there is none, or it does not sleep
 
 
 class Session:
@@ -207,11 +221,18 @@ class Session:
         timeout: float | timedelta | EllipsisType | None,
         on_command: Callable[[CommandEvent], object],
     ) -> R:
-        from pystrix_typed.agi.observing import Watched
-
-        with Watched(on_command, action, self._protocol) as watched:
-            result = watched.result = self._execute(action, timeout)
-            return result
+        protocol = self._protocol
+        # What a command that sends nothing must not be taken to have got.
+        protocol.reply = None
+        began = monotonic()
+        tell = agi.observing.tell_command
+        try:
+            result = self._execute(action, timeout)
+        except BaseException as error:
+            tell(on_command, action, protocol.reply, monotonic() - began, None, error)
+            raise
+        tell(on_command, action, protocol.reply, monotonic() - began, result)
+        return result
 
     @property
     def environment(self) -> Environment:
@@ -325,16 +346,18 @@ class Session:
             self.trace(True, data)
         progress = self._progress
         progress.clear()
+        size = len(data)
         gone = False
         try:
-            while (sent := sum(progress)) < len(data):
-                # Writing and counting are one call into C: no interrupt comes in between, so that
-                # it is known afterwards whether the line went out.
+            # Writing and counting are one call into C: no interrupt comes in between, so that it is
+            # known afterwards whether the line went out.
+            progress.extend(self._send(data))
+            while (sent := sum(progress)) < size:
                 progress.extend(self._send(data[sent:]))
         except OSError:
             gone = True
         finally:
-            if gone or sum(progress) in (0, len(data)):
+            if progress == [size] or gone or sum(progress) in (0, size):
                 self._protocol.sending = False
 
     def _read(self, until: float | None) -> bytes | None:

@@ -99,14 +99,16 @@ def encode(command: str, words: Words) -> bytes:
         ValueError: Asterisk would cut or split the line.
     """
     given = [word for word in words if word is not None]
-    line = b" ".join([command.encode("ascii"), *given]) + b"\n"
+    line = b" ".join([command.encode(), *given]) + b"\n"
     if len(line) > LINE_LIMIT:
         raise ValueError(
             f"{command}: the command line has {len(line)} bytes, and Asterisk would cut it at "
             f"{LINE_LIMIT} and run the rest as another command; shorten the arguments"
         )
-    count = command.count(" ") + 1 + len(given)
-    if count > WORD_LIMIT:
+    # Three words are the most that a command has of its own.
+    if len(given) > WORD_LIMIT - 3 and (
+        (count := command.count(" ") + 1 + len(given)) > WORD_LIMIT
+    ):
         raise ValueError(
             f"{command}: the command line has {count} words, and Asterisk reads {WORD_LIMIT}"
         )
@@ -160,24 +162,18 @@ class Reply:
         outcome: The id of the spec's outcome that the reply was found to be; empty until then.
     """
 
-    __slots__ = ("code", "data", "outcome", "pairs", "raw", "result", "text")
-
     code: int
-    result: str | None
-    data: str | None
-    text: str
-    pairs: dict[str, str]
+    # Defaults of the class: most replies have few of these, and a reply lives for one command.
+    result: str | None = None
+    data: str | None = None
+    text: str = ""
     raw: bytes
-    outcome: str
+    outcome: str = ""
 
     def __init__(self, code: int, raw: bytes) -> None:
         self.code = code
         self.raw = raw
-        self.result = None
-        self.data = None
-        self.text = ""
-        self.pairs = {}
-        self.outcome = ""
+        self.pairs: dict[str, str] = {}
 
     @property
     def items(self) -> dict[str, Item]:
@@ -217,6 +213,14 @@ def parse(raw: bytes, multiline: bool = False) -> Reply:
         multiline: The data is a value, which may itself hold parentheses and line feeds: it ends
             at the last parenthesis.
     """
+    if raw.startswith(b"200 result="):
+        reply = Reply(200, raw)
+        words = raw[11:].decode("utf-8", "surrogateescape")
+        # Most replies are a number, and perhaps one pair.
+        reply.result, _, rest = words.partition(" ")
+        if rest:
+            _read_rest(reply, rest, multiline)
+        return reply
     code = int(raw[:3])
     reply = Reply(code, raw)
     words = raw[4:].decode("utf-8", "surrogateescape")
@@ -229,9 +233,15 @@ def parse(raw: bytes, multiline: bool = False) -> Reply:
     if not words.startswith("result="):
         reply.text = words
         return reply
-    result, _, rest = words[7:].partition(" ")
-    reply.result = result
-    if rest.startswith("("):
+    reply.result, _, rest = words[7:].partition(" ")
+    if rest:
+        _read_rest(reply, rest, multiline)
+    return reply
+
+
+def _read_rest(reply: Reply, rest: str, multiline: bool) -> None:
+    """Take apart what follows the result."""
+    if rest[0] == "(":
         end = rest.rfind(")") if multiline else rest.find(")")
         if end > 0:
             reply.data = rest[1:end]
@@ -244,7 +254,6 @@ def parse(raw: bytes, multiline: bool = False) -> Reply:
                 reply.pairs.setdefault(key, value)
         if not reply.pairs:
             reply.text = rest
-    return reply
 
 
 def speech_results(reply: Reply) -> tuple[tuple[int, str, str], ...]:

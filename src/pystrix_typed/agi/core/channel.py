@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
 from pystrix_typed.agi.wire import choice, number, text
@@ -14,8 +16,13 @@ if TYPE_CHECKING:
 
     from pystrix_typed.agi.wire import Reply, Words
 
+    from . import results
     from .enumerations import TDDSetting
     from .results import ChannelStatusResult, TDDModeResult
+else:
+    # The package loads them with the first reply that gives one: a call that only answers and hangs
+    # up waits for no result class.
+    results = sys.modules[__package__]
 
 __all__ = [
     "Answer",
@@ -229,9 +236,8 @@ class ChannelStatus(Action["ChannelStatusResult"]):
         if 0 <= int(result) <= 9:
             reply.outcome = "state"
             from .enumerations import ChannelState
-            from .results import ChannelStatusResult
 
-            return ChannelStatusResult(state=ChannelState(int(result)))
+            return results.ChannelStatusResult(state=ChannelState(int(result)))
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
@@ -612,14 +618,10 @@ class TDDMode(Action["TDDModeResult"]):
         result = reply.result or ""
         if result == "1":
             reply.outcome = "supported"
-            from .results import TDDModeResult
-
-            return TDDModeResult(supported=True)
+            return results.TDDModeResult(supported=True)
         if result == "0":
             reply.outcome = "unsupported"
-            from .results import TDDModeResult
-
-            return TDDModeResult(supported=False)
+            return results.TDDModeResult(supported=False)
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 

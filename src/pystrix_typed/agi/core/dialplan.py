@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
 from pystrix_typed.agi.wire import label, text
@@ -13,7 +15,12 @@ if TYPE_CHECKING:
 
     from pystrix_typed.agi.wire import Reply, Words
 
+    from . import results
     from .results import ExecResult, GosubResult
+else:
+    # The package loads them with the first reply that gives one: a call that only answers and hangs
+    # up waits for no result class.
+    results = sys.modules[__package__]
 
 __all__ = [
     "Exec",
@@ -139,13 +146,9 @@ class Exec(Action["ExecResult"]):
             )
         if result == "1":
             reply.outcome = "value-and-usage"
-            from .results import ExecResult
-
-            return ExecResult(value=int(result))
+            return results.ExecResult(value=int(result))
         reply.outcome = "value"
-        from .results import ExecResult
-
-        return ExecResult(value=int(result))
+        return results.ExecResult(value=int(result))
 
 
 class Gosub(Action["GosubResult"]):
@@ -264,14 +267,10 @@ class Gosub(Action["GosubResult"]):
         result = reply.result or ""
         if reply.code == 200 and result == "0" and reply.text == "Gosub complete":
             reply.outcome = "returned"
-            from .results import GosubResult
-
-            return GosubResult(returned=True)
+            return results.GosubResult(returned=True)
         if reply.code == 200 and result == "0" and reply.text == "Gosub complete (abnormal exit)":
             reply.outcome = "abnormal-exit"
-            from .results import GosubResult
-
-            return GosubResult(returned=False)
+            return results.GosubResult(returned=False)
         if reply.code == 200 and result == "-1" and reply.text == "Gosub label not found":
             reply.outcome = "not-found"
             raise self._error(

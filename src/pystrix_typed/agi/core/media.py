@@ -8,6 +8,8 @@ Asterisk may mean a failure or a hangup: the session asks which it was before it
 
 from __future__ import annotations
 
+import sys
+
 from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
 from pystrix_typed.agi.wire import flag, number, text
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from pystrix_typed.agi.wire import Reply, Words
 
+    from . import results
     from .results import (
         ControlledPlaybackResult,
         DigitResult,
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
         PlaybackResult,
         RecordResult,
     )
+else:
+    # The package loads them with the first reply that gives one: a call that only answers and hangs
+    # up waits for no result class.
+    results = sys.modules[__package__]
 
 __all__ = [
     "ControlStreamFile",
@@ -148,14 +155,12 @@ class StreamFile(Action["PlaybackResult"]):
             )
         if result == "0":
             reply.outcome = "completed"
-            from .results import PlaybackResult
-
-            return PlaybackResult(digit=None, end_position=int(reply.pairs["endpos"]))
+            return results.PlaybackResult(digit=None, end_position=int(reply.pairs["endpos"]))
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
-            from .results import PlaybackResult
-
-            return PlaybackResult(digit=chr(int(result)), end_position=int(reply.pairs["endpos"]))
+            return results.PlaybackResult(
+                digit=chr(int(result)), end_position=int(reply.pairs["endpos"])
+            )
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
@@ -259,13 +264,9 @@ class GetData(Action["GetDataResult"]):
             )
         if reply.data == "timeout":
             reply.outcome = "timed-out"
-            from .results import GetDataResult
-
-            return GetDataResult(digits=result, timed_out=True)
+            return results.GetDataResult(digits=result, timed_out=True)
         reply.outcome = "entered"
-        from .results import GetDataResult
-
-        return GetDataResult(digits=result, timed_out=False)
+        return results.GetDataResult(digits=result, timed_out=False)
 
 
 class WaitForDigit(Action["DigitResult"]):
@@ -340,9 +341,7 @@ class WaitForDigit(Action["DigitResult"]):
             raise self._error(agi.AGIAppError, reply, "the channel failed while waiting for a key")
         if result == "0":
             reply.outcome = "timed-out"
-            from .results import DigitResult
-
-            return DigitResult(digit=None)
+            return results.DigitResult(digit=None)
         if result == "1":
             reply.outcome = "interrupted"
             raise self._error(
@@ -357,9 +356,7 @@ class WaitForDigit(Action["DigitResult"]):
             )
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
-            from .results import DigitResult
-
-            return DigitResult(digit=chr(int(result)))
+            return results.DigitResult(digit=chr(int(result)))
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
@@ -512,18 +509,14 @@ class RecordFile(Action["RecordResult"]):
         result = reply.result or ""
         if reply.data == "dtmf":
             reply.outcome = "digit"
-            from .results import RecordResult
-
-            return RecordResult(
+            return results.RecordResult(
                 digit=chr(int(result)) if result != "0" else None,
                 end_position=int(reply.pairs["endpos"]),
                 ended_by="digit",
             )
         if reply.data == "timeout":
             reply.outcome = "limit"
-            from .results import RecordResult
-
-            return RecordResult(
+            return results.RecordResult(
                 digit=None, end_position=int(reply.pairs["endpos"]), ended_by="timeout_or_silence"
             )
         if reply.data == "hangup":
@@ -535,9 +528,7 @@ class RecordFile(Action["RecordResult"]):
             )
         if 35 <= int(result) <= 68 and reply.data == "randomerror":
             reply.outcome = "digit-before-recording"
-            from .results import RecordResult
-
-            return RecordResult(
+            return results.RecordResult(
                 digit=chr(int(result)),
                 end_position=int(reply.pairs["endpos"]),
                 ended_by="digit_before_recording",
@@ -721,33 +712,25 @@ class ControlStreamFile(Action["ControlledPlaybackResult"]):
             )
         if result == "0" and reply.pairs.get("endpos") == "-1":
             reply.outcome = "completed"
-            from .results import ControlledPlaybackResult
-
-            return ControlledPlaybackResult(digit=None, offset=None, ended_by="end")
+            return results.ControlledPlaybackResult(digit=None, offset=None, ended_by="end")
         if result == "0" and "endpos" in reply.pairs:
             reply.outcome = "stopped"
-            from .results import ControlledPlaybackResult
-
-            return ControlledPlaybackResult(
+            return results.ControlledPlaybackResult(
                 digit=None, offset=int(reply.pairs["endpos"]), ended_by="stopped"
             )
         if 35 <= int(result) <= 68 and "endpos" in reply.pairs:
             reply.outcome = "digit"
-            from .results import ControlledPlaybackResult
-
-            return ControlledPlaybackResult(
+            return results.ControlledPlaybackResult(
                 digit=chr(int(result)), offset=int(reply.pairs["endpos"]), ended_by="digit"
             )
         if result == "0":
             reply.outcome = "completed-without-position"
-            from .results import ControlledPlaybackResult
-
-            return ControlledPlaybackResult(digit=None, offset=None, ended_by="end")
+            return results.ControlledPlaybackResult(digit=None, offset=None, ended_by="end")
         if 35 <= int(result) <= 68:
             reply.outcome = "digit-without-position"
-            from .results import ControlledPlaybackResult
-
-            return ControlledPlaybackResult(digit=chr(int(result)), offset=None, ended_by="digit")
+            return results.ControlledPlaybackResult(
+                digit=chr(int(result)), offset=None, ended_by="digit"
+            )
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
@@ -846,13 +829,11 @@ class GetOption(Action["PlaybackResult"]):
             )
         if result == "0":
             reply.outcome = "no-digit"
-            from .results import PlaybackResult
-
-            return PlaybackResult(digit=None, end_position=int(reply.pairs["endpos"]))
+            return results.PlaybackResult(digit=None, end_position=int(reply.pairs["endpos"]))
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
-            from .results import PlaybackResult
-
-            return PlaybackResult(digit=chr(int(result)), end_position=int(reply.pairs["endpos"]))
+            return results.PlaybackResult(
+                digit=chr(int(result)), end_position=int(reply.pairs["endpos"])
+            )
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

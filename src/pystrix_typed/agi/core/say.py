@@ -9,6 +9,8 @@ are missing, and calls that a success.
 
 from __future__ import annotations
 
+import sys
+
 from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
 from pystrix_typed.agi.wire import choice, number, text
@@ -21,7 +23,12 @@ if TYPE_CHECKING:
 
     from pystrix_typed.agi.wire import Reply, Words
 
+    from . import results
     from .results import DigitResult
+else:
+    # The package loads them with the first reply that gives one: a call that only answers and hangs
+    # up waits for no result class.
+    results = sys.modules[__package__]
 
 __all__ = [
     "SayAlpha",
@@ -121,14 +128,10 @@ class SayNumber(Action["DigitResult"]):
             )
         if result == "0":
             reply.outcome = "completed"
-            from .results import DigitResult
-
-            return DigitResult(digit=None)
+            return results.DigitResult(digit=None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
-            from .results import DigitResult
-
-            return DigitResult(digit=chr(int(result)))
+            return results.DigitResult(digit=chr(int(result)))
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
@@ -247,14 +250,10 @@ class SayDatetime(Action["DigitResult"]):
             )
         if result == "0":
             reply.outcome = "completed"
-            from .results import DigitResult
-
-            return DigitResult(digit=None)
+            return results.DigitResult(digit=None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
-            from .results import DigitResult
-
-            return DigitResult(digit=chr(int(result)))
+            return results.DigitResult(digit=chr(int(result)))
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
@@ -333,14 +332,10 @@ class SayDate(Action["DigitResult"]):
             )
         if result == "0":
             reply.outcome = "completed"
-            from .results import DigitResult
-
-            return DigitResult(digit=None)
+            return results.DigitResult(digit=None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
-            from .results import DigitResult
-
-            return DigitResult(digit=chr(int(result)))
+            return results.DigitResult(digit=chr(int(result)))
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
@@ -417,14 +412,10 @@ class SayTime(Action["DigitResult"]):
             )
         if result == "0":
             reply.outcome = "completed"
-            from .results import DigitResult
-
-            return DigitResult(digit=None)
+            return results.DigitResult(digit=None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
-            from .results import DigitResult
-
-            return DigitResult(digit=chr(int(result)))
+            return results.DigitResult(digit=chr(int(result)))
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
@@ -509,14 +500,10 @@ class SayDigits(Action["DigitResult"]):
             )
         if result == "0":
             reply.outcome = "completed"
-            from .results import DigitResult
-
-            return DigitResult(digit=None)
+            return results.DigitResult(digit=None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
-            from .results import DigitResult
-
-            return DigitResult(digit=chr(int(result)))
+            return results.DigitResult(digit=chr(int(result)))
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
@@ -621,14 +608,10 @@ class SayAlpha(Action["DigitResult"]):
             )
         if result == "0":
             reply.outcome = "completed"
-            from .results import DigitResult
-
-            return DigitResult(digit=None)
+            return results.DigitResult(digit=None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
-            from .results import DigitResult
-
-            return DigitResult(digit=chr(int(result)))
+            return results.DigitResult(digit=chr(int(result)))
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
@@ -711,13 +694,9 @@ class SayPhonetic(Action["DigitResult"]):
             )
         if result == "0":
             reply.outcome = "completed"
-            from .results import DigitResult
-
-            return DigitResult(digit=None)
+            return results.DigitResult(digit=None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
-            from .results import DigitResult
-
-            return DigitResult(digit=chr(int(result)))
+            return results.DigitResult(digit=chr(int(result)))
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

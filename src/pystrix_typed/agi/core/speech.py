@@ -9,6 +9,8 @@ the one of the dialplan's SpeechCreate, and it goes with the end of the session.
 
 from __future__ import annotations
 
+import sys
+
 from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
 from pystrix_typed.agi.wire import number, text
@@ -20,7 +22,12 @@ if TYPE_CHECKING:
 
     from pystrix_typed.agi.wire import Reply, Words
 
+    from . import results
     from .results import SpeechRecognizeResult
+else:
+    # The package loads them with the first reply that gives one: a call that only answers and hangs
+    # up waits for no result class.
+    results = sys.modules[__package__]
 
 __all__ = [
     "SpeechActivateGrammar",
@@ -577,9 +584,9 @@ class SpeechRecognize(Action["SpeechRecognizeResult"]):
             reply.outcome = "speech"
             from pystrix_typed.agi.wire import speech_results
 
-            from .results import SpeechRecognizeResult, SpeechResult
+            from .results import SpeechResult
 
-            return SpeechRecognizeResult(
+            return results.SpeechRecognizeResult(
                 results=tuple([SpeechResult(*heard) for heard in speech_results(reply)]),
                 digit=None,
                 end_position=int(reply.pairs["endpos"]),
@@ -589,9 +596,9 @@ class SpeechRecognize(Action["SpeechRecognizeResult"]):
             reply.outcome = "digit"
             from pystrix_typed.agi.wire import speech_results
 
-            from .results import SpeechRecognizeResult, SpeechResult
+            from .results import SpeechResult
 
-            return SpeechRecognizeResult(
+            return results.SpeechRecognizeResult(
                 results=tuple([SpeechResult(*heard) for heard in speech_results(reply)]),
                 digit=reply.pairs["digit"],
                 end_position=int(reply.pairs["endpos"]),
@@ -601,9 +608,9 @@ class SpeechRecognize(Action["SpeechRecognizeResult"]):
             reply.outcome = "timed-out"
             from pystrix_typed.agi.wire import speech_results
 
-            from .results import SpeechRecognizeResult, SpeechResult
+            from .results import SpeechResult
 
-            return SpeechRecognizeResult(
+            return results.SpeechRecognizeResult(
                 results=tuple([SpeechResult(*heard) for heard in speech_results(reply)]),
                 digit=None,
                 end_position=int(reply.pairs["endpos"]),

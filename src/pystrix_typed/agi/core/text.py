@@ -7,6 +7,8 @@ other technologies. Whether the far end shows it is never reported.
 
 from __future__ import annotations
 
+import sys
+
 from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
 from pystrix_typed.agi.wire import number, text
@@ -18,7 +20,12 @@ if TYPE_CHECKING:
 
     from pystrix_typed.agi.wire import Reply, Words
 
+    from . import results
     from .results import ReceiveCharResult, ReceiveTextResult
+else:
+    # The package loads them with the first reply that gives one: a call that only answers and hangs
+    # up waits for no result class.
+    results = sys.modules[__package__]
 
 __all__ = [
     "ReceiveChar",
@@ -96,19 +103,13 @@ class ReceiveChar(Action["ReceiveCharResult"]):
         result = reply.result or ""
         if result == "-1":
             reply.outcome = "timed-out"
-            from .results import ReceiveCharResult
-
-            return ReceiveCharResult(char=None, timed_out=True)
+            return results.ReceiveCharResult(char=None, timed_out=True)
         if result == "0":
             reply.outcome = "empty"
-            from .results import ReceiveCharResult
-
-            return ReceiveCharResult(char=None, timed_out=False)
+            return results.ReceiveCharResult(char=None, timed_out=False)
         if 1 <= int(result) <= 255:
             reply.outcome = "received"
-            from .results import ReceiveCharResult
-
-            return ReceiveCharResult(char=chr(int(result)), timed_out=False)
+            return results.ReceiveCharResult(char=chr(int(result)), timed_out=False)
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
@@ -180,14 +181,10 @@ class ReceiveText(Action["ReceiveTextResult"]):
         result = reply.result or ""
         if result == "-1":
             reply.outcome = "timed-out"
-            from .results import ReceiveTextResult
-
-            return ReceiveTextResult(text=None)
+            return results.ReceiveTextResult(text=None)
         if result == "1" and reply.data is not None:
             reply.outcome = "received"
-            from .results import ReceiveTextResult
-
-            return ReceiveTextResult(text=reply.data)
+            return results.ReceiveTextResult(text=reply.data)
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 

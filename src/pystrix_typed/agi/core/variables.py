@@ -8,6 +8,8 @@ holds.
 
 from __future__ import annotations
 
+import sys
+
 from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
 from pystrix_typed.agi.wire import text
@@ -16,7 +18,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pystrix_typed.agi.wire import Reply, Words
 
+    from . import results
     from .results import DatabaseGetResult, DeltreeResult, VariableResult
+else:
+    # The package loads them with the first reply that gives one: a call that only answers and hangs
+    # up waits for no result class.
+    results = sys.modules[__package__]
 
 __all__ = [
     "DatabaseDel",
@@ -101,14 +108,10 @@ class GetVariable(Action["VariableResult"]):
         result = reply.result or ""
         if result == "1" and reply.data is not None:
             reply.outcome = "value"
-            from .results import VariableResult
-
-            return VariableResult(value=reply.data)
+            return results.VariableResult(value=reply.data)
         if result == "0":
             reply.outcome = "unset"
-            from .results import VariableResult
-
-            return VariableResult(value=None)
+            return results.VariableResult(value=None)
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
@@ -199,14 +202,10 @@ class GetFullVariable(Action["VariableResult"]):
         result = reply.result or ""
         if result == "1" and reply.data is not None:
             reply.outcome = "value"
-            from .results import VariableResult
-
-            return VariableResult(value=reply.data)
+            return results.VariableResult(value=reply.data)
         if result == "0":
             reply.outcome = "unknown-channel"
-            from .results import VariableResult
-
-            return VariableResult(value=None)
+            return results.VariableResult(value=None)
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
 
@@ -365,9 +364,7 @@ class DatabaseGet(Action["DatabaseGetResult"]):
         result = reply.result or ""
         if result == "1" and reply.data is not None:
             reply.outcome = "value"
-            from .results import DatabaseGetResult
-
-            return DatabaseGetResult(value=reply.data)
+            return results.DatabaseGetResult(value=reply.data)
         if result == "0":
             reply.outcome = "missing"
             raise self._error(
@@ -619,13 +616,9 @@ class DatabaseDeltree(Action["DeltreeResult"]):
         result = reply.result or ""
         if result == "0":
             reply.outcome = "deleted"
-            from .results import DeltreeResult
-
-            return DeltreeResult(deleted=True)
+            return results.DeltreeResult(deleted=True)
         if result == "1":
             reply.outcome = "nothing-deleted"
-            from .results import DeltreeResult
-
-            return DeltreeResult(deleted=False)
+            return results.DeltreeResult(deleted=False)
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
