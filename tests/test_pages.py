@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from codegen.__main__ import main as generate
 from pystrix_typed import agi
 from pystrix_typed.agi import core
 from pystrix_typed.agi.core.catalogue import COMMANDS
@@ -145,9 +146,29 @@ def test_commands_that_are_named_exist(block: Block) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-    sessions = (ROOT / "noxfile.py").read_text(encoding="utf-8")
-    for session in re.findall(r"nox -s (\w+)", block.text):
-        assert f"\ndef {session}(" in sessions
+
+
+def test_the_checks_are_those_of_nox() -> None:
+    noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    sessions = set(re.findall(r"^@nox.session.*\ndef (\w+)", noxfile, re.MULTILINE))
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `nox -s (\w+)`", text, re.MULTILINE)) == sessions
+    for page in PAGES:
+        named = re.findall(r"nox -s ((?:\w+ ?)+)", page.read_text(encoding="utf-8"))
+        assert {name for names in named for name in names.split()[:1]} <= sessions, page
+
+
+def test_the_command_that_is_added_in_the_instructions_can_be(tmp_path: Path) -> None:
+    (entry,) = [
+        block.text
+        for block in BLOCKS
+        if block.page == "CONTRIBUTING.md" and "SEND CARD" in block.text
+    ]
+    (tmp_path / "spec" / "commands").mkdir(parents=True)
+    file = tmp_path / "spec" / "commands" / "text.yaml"
+    file.write_text(f"about: Texts.\ncommands:\n{entry}", encoding="utf-8")
+    assert generate(["--spec", str(tmp_path / "spec"), "--out", str(tmp_path / "cards")]) == 0
+    assert "class SendCard(" in (tmp_path / "cards" / "text.py").read_text(encoding="utf-8")
 
 
 READ: dict[str, Callable[[str], object]] = {
