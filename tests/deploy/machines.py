@@ -261,18 +261,25 @@ class Balancer(Machine):
 
 
 class NameServer(Machine):
-    """dnsmasq with ``deploy/dnsmasq.conf``."""
+    """dnsmasq with ``deploy/dnsmasq.conf``.
 
-    def __init__(self, network: Network) -> None:
+    Args:
+        network: Where it is.
+        more: Further lines of the configuration.
+    """
+
+    def __init__(self, network: Network, *more: str) -> None:
         super().__init__(network, "dnsmasq")
         self.address = network.address(53)
+        self._more = more
 
     def start(self) -> Self:
         """Start it, and wait until it answers."""
         program = find("dnsmasq")
         assert program
         file = self.network.folder / "dnsmasq.conf"
-        file.write_text(self.network.moved("dnsmasq.conf"), encoding="utf-8")
+        lines = [self.network.moved("dnsmasq.conf"), *self._more, ""]
+        file.write_text("\n".join(lines), encoding="utf-8")
         self._start([program, "--keep-in-foreground", "--log-facility=-", "-q", "-C", str(file)])
         self.expect(self._listens, 10, "dnsmasq to listen")
         return self
