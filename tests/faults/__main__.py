@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from .service import kill, roll
+from .service import crush, kill, roll
 from .suite import FAULTS, Row, crowd, inflict, overload, starve
 from .watching import MEBI, Server, call
 
@@ -45,6 +45,7 @@ def rows(kinds: list[str], only: str) -> Iterator[Row]:
             yield starve(kind)
         if only in "more calls than allowed":
             yield overload(kind)
+            yield crush(kind)
         if only in "a rolling restart":
             yield roll(kind)
         if only in "a worker killed":

@@ -10,13 +10,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .suite import Row, errors_in, recovery
+from .suite import Row, errors_in, press, recovery
 from .watching import PATIENCE, Child, Load, usage, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Service", "kill", "roll"]
+__all__ = ["Service", "crush", "kill", "roll"]
 
 _KEPT = frozenset({"calls", "live", "completed", "left"})
 
@@ -24,7 +24,7 @@ _KEPT = frozenset({"calls", "live", "completed", "left"})
 class Service(Child):
     """A master and its workers."""
 
-    def __init__(self, kind: str, workers: int) -> None:
+    def __init__(self, kind: str, workers: int, *options: str) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lasts as long as this
         self.count = workers
         super().__init__(
@@ -35,6 +35,7 @@ class Service(Child):
             "--port=0",
             f"--workers={workers}",
             "--log-level=info",
+            *options,
             log=self._log,
             PYTHONMALLOC="malloc",
             COLUMNS="200",
@@ -125,7 +126,7 @@ def kill(kind: str, calls: int = 200, workers: int = 3) -> Row:
             lost_by(kept, victim) == owned,
             f"the worker had {owned} calls, and {lost_by(kept, victim)} of them were lost",
         )
-        row.slowest = kept["latency_ms"]["command"]["max"] / 1000
+        row.slowest = kept["latency_ms"]["command"].get("max", 0.0) / 1000
         spread = sorted((each["live"] for each in held.values()), reverse=True)
         row.note = (
             f"its own {owned} of {' + '.join(map(str, spread))} were lost, and {passed['lost']} of "
@@ -172,12 +173,24 @@ def roll(kind: str, calls: int = 200, workers: int = 3, rounds: int = 8) -> Row:
             numbers = load.end()
         row.lost = numbers["lost"]
         row.check(not row.lost, f"calls were lost: {numbers['details']}")
-        row.slowest = numbers["latency_ms"]["command"]["max"] / 1000
+        row.slowest = numbers["latency_ms"]["command"].get("max", 0.0) / 1000
         served = [each["calls"] for name, each in numbers["workers"].items() if int(name) in old]
         row.check(len(numbers["workers"]) == 2 * workers, "not every worker has served")
         row.note = (
             f"{numbers['completed']:,} calls served, {sum(served):,} of them by the old workers"
         )
+        found = errors_in(service.log())
+        row.check(not found, f"{len(found)} errors in the log: {found[:3]}")
+        _check_end(service, row, before[:2])
+    return row
+
+
+def crush(kind: str, most: int = 90, workers: int = 3) -> Row:
+    """Have all workers full: the master closes the port, and loses no call over that."""
+    row = Row("more calls than allowed", f"{kind}, {workers} workers")
+    with Service(kind, workers, f"--max-calls={most // workers}") as service:
+        before = usage(service.pid)
+        press(service.port, row, most)
         found = errors_in(service.log())
         row.check(not found, f"{len(found)} errors in the log: {found[:3]}")
         _check_end(service, row, before[:2])

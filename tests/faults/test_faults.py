@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .service import kill, roll
-from .suite import FAULTS, Fault, crowd, inflict, starve
+from .service import crush, kill, roll
+from .suite import FAULTS, Fault, crowd, inflict, overload, starve
 from .watching import Server, call
 
 if TYPE_CHECKING:
@@ -42,6 +42,18 @@ def test_a_fault_touches_no_other_call(server: Server, fault: Fault) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_calls_go_on_without_descriptors(kind: str) -> None:
     row = starve(kind, descriptors=60, held=10)
+    assert row.problems == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_full_server_refuses_and_loses_nothing(kind: str) -> None:
+    row = overload(kind, most=20)
+    assert row.problems == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_full_service_refuses_and_loses_nothing(kind: str) -> None:
+    row = crush(kind, most=30)
     assert row.problems == []
 
 

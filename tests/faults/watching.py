@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -112,14 +113,16 @@ class Child:
     def tell(self, order: str) -> None:
         """Write a line to its stdin."""
         assert self.process.stdin is not None
-        self.process.stdin.write(order.encode() + b"\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and said all that it had to say
+            self.process.stdin.write(order.encode() + b"\n")
+            self.process.stdin.flush()
 
     def close(self) -> None:
         """End it, if it has not ended by itself."""
         if self.process.poll() is None:
             self.process.kill()
-        self.process.communicate()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.communicate()
 
     def __enter__(self) -> Self:
         return self

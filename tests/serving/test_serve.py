@@ -78,7 +78,8 @@ def test_a_killed_worker_loses_its_own_calls_alone(kind: str, tmp_path: Path) ->
 
 def refused(address: tuple[str, int]) -> bool:
     try:
-        socket.create_connection(address, 1).close()
+        # One that is asked for while the port closes is asked for again after a second.
+        socket.create_connection(address, 10).close()
     except ConnectionRefusedError:
         return True
     return False

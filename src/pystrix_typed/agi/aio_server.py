@@ -9,8 +9,10 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, TypeVar
 
 from pystrix_typed.agi.aio import FastAGI
+from pystrix_typed.agi.aio_accepting import Acceptor
 from pystrix_typed.agi.aio_reception import AioReception
 from pystrix_typed.agi.exceptions import AGIHangup, AGIProtocolError
+from pystrix_typed.agi.listening import SETTLE, hear_again, turn_deaf
 from pystrix_typed.agi.observing import Call, current_call
 from pystrix_typed.agi.service import Service, limits_of
 from pystrix_typed.agi.signals import ENDING, RELOADING, Turns
@@ -45,12 +47,6 @@ _log = logging.getLogger("pystrix_typed.agi.server")
 #: Seconds that handlers have to return once the server has ended their calls, before they are
 #: cancelled, and the same again after that.
 _GRACE = 2.5
-#: Seconds to let go by when no connection can be accepted: no descriptors left, say.
-_PAUSE = 0.1
-#: Seconds between two looks whether there is room for one more call.
-_MOMENT = 0.02
-#: Connections to accept before others have their turn.
-_AT_ONCE = 64
 
 
 class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
@@ -141,7 +137,9 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         self.debug = debug
         self._on_error = on_error
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._accepting: asyncio.Task[None] | None = None
+        self._acceptor: Acceptor | None = None
+        #: What closes the port in a moment; None while it is open, or closed.
+        self._leaving: asyncio.TimerHandle | None = None
         self._tasks: dict[Call, asyncio.Task[None]] = {}
         #: What the server itself is doing: connecting, closing.
         self._chores: set[asyncio.Task[None]] = set()
@@ -268,12 +266,8 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
 
         From the loop's thread only.
         """
-        if self._accepting is not None:
-            self._accepting.cancel()
-            self._accepting = None
+        self._stop_accepting()
         if self._listener is not None:
-            if self._loop is not None:
-                self._loop.remove_reader(self._listener)
             self._listener.close()
             self._listener = None
 
@@ -322,65 +316,55 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
             self.bind()
         if self._loop is None or self._listener is None:
             return  # whoever owns the socket gives it again
-        self._accepting = self._loop.create_task(self._accept(self._loop, self._listener))
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+            hear_again(self._listener)
+        else:
+            self._acceptor = Acceptor(
+                self._loop, self._listener, self._take, self._has_room if self._adopted else None
+            )
 
-    async def _accept(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
-        """Accept connections until it is cancelled.
+    def _stop_accepting(self) -> None:
+        if self._acceptor is not None:
+            self._acceptor.stop()
+            self._acceptor = None
 
-        (What `asyncio.loop.create_server` does goes wrong when there are no descriptors left.)
-        """
-        at_once = 0
-        while True:
-            while self._adopted and self._expected >= self.limits.accepted:
-                await asyncio.sleep(_MOMENT)  # another server on the port may have room at once
-            try:
-                connection, _ = await loop.sock_accept(listener)
-            except ConnectionError:
-                continue  # that peer is gone already
-            except OSError as error:
-                _log.error("cannot accept a call: %s", error)
-                await asyncio.sleep(_PAUSE)
-                continue
-            self._take(connection)
-            at_once += 1
-            # Others may accept on an adopted socket: leave them some.
-            if self._adopted or at_once % _AT_ONCE == 0:
-                await asyncio.sleep(0)  # accepting what waits already gives nobody else a turn
+    def _leave_port(self) -> None:
+        """Stop listening, as soon as that loses no call."""
+        if self._adopted:
+            self._stop_accepting()  # others accept what waits there
+        elif self._listener is not None and self._leaving is None:
+            assert self._loop is not None
+            if turn_deaf(self._listener):
+                self._leaving = self._loop.call_later(SETTLE, self._stop_listening)
+            else:
+                self._stop_listening()
 
-    @property
-    def _expected(self) -> int:
-        """How many calls there are, with those that are likely to come of new connections."""
-        return len(self._live) + self._reception.fresh() + len(self._chores)
+    def _has_room(self) -> bool:
+        """Tell whether one more call would be served at once, if new connections become calls."""
+        expected = len(self._live) + self._reception.fresh() + len(self._chores)
+        return expected < self.limits.accepted
 
     def _stop_listening(self) -> None:
         """Close the listening socket, behind the last connection that the system completed."""
-        if self._accepting is not None:
-            self._accepting.cancel()
-            self._accepting = None
-        listener = self._listener
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+        listener, acceptor = self._listener, self._acceptor
         if listener is None or self._adopted:
-            return  # others accept what waits there
+            return
         self._listener = None
-        with contextlib.suppress(OSError):
-            listener.listen(0)  # hardly any more are completed from now on
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except ConnectionError:
-                    continue
-                except BlockingIOError:
-                    raise
-                except OSError as error:
-                    _log.error("cannot accept a call: %s", error)
-                    break
-                self._take(connection)
+        if acceptor is not None:
+            acceptor.accept_all()
+            self._stop_accepting()
         listener.close()
+        self._changed.set()
 
     def _look_for_room(self) -> None:
         """Be full, or be so no more."""
         if self._state == "serving" and len(self._live) >= self.limits.accepted:
-            self._stop_listening()
+            self._leave_port()
             if self._adopted:
                 _log.warning(
                     "full: %d calls; the listening socket is not this server's, so that further "
@@ -420,12 +404,13 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         assert self._loop is not None
         if self._drain_until is None:
             return
-        self._stop_listening()
+        self._leave_port()
         self._change("draining")
-        while self._live or self._reception.arrivals or self._chores:
+        while self._live or self._reception.arrivals or self._chores or self._leaving:
             patience = self._drain_until - self._loop.time()
             if patience <= 0 or not await self._change_within(patience):
                 break
+        self._stop_listening()
         self._reception.turn_out()
         for call in self.calls:
             self._end(call, "the server shuts down")
@@ -449,9 +434,10 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         return True
 
     def _close(self) -> None:
-        if self._accepting is not None:
-            self._accepting.cancel()
-            self._accepting = None
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+        self._stop_accepting()
         if self._listener is not None:
             self._listener.close()
             self._listener = None

@@ -98,6 +98,11 @@ class Reception:
         """Whether `step` can be called."""
         return self._waker is not None and self._waker.fileno() >= 0
 
+    @property
+    def wakeup(self) -> int:
+        """The descriptor that has `step` return when something is written to it."""
+        return -1 if self._waker is None else self._waker.fileno()
+
     def wake(self) -> None:
         """Have `step` return."""
         waker = self._waker

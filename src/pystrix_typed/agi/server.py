@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pystrix_typed.agi.exceptions import AGIException, AGIHangup
 from pystrix_typed.agi.fastagi import FastAGI
 from pystrix_typed.agi.handshake import FRESH
+from pystrix_typed.agi.listening import SETTLE, hear_again, turn_deaf
 from pystrix_typed.agi.observing import Call, current_call
 from pystrix_typed.agi.pool import Pool
 from pystrix_typed.agi.reception import Reception
@@ -158,6 +159,8 @@ class FastAGIServer(Service[FastAGI, object]):
         self._released: list[tuple[socket.socket, threading.Event]] = []
         #: When to try to listen again.
         self._retry_at = 0.0
+        #: When to close the port; 0 while it stays open, or closed.
+        self._leave_at = 0.0
         if listener is not None:
             self.adopt(listener)
 
@@ -222,7 +225,7 @@ class FastAGIServer(Service[FastAGI, object]):
             self._done.clear()
         turns = Turns(lambda: self.shutdown(drain), lambda: self.shutdown(0.0), self._reload)
         try:
-            with Signals(turns) if signals else contextlib.nullcontext():
+            with Signals(turns, self._reception.wakeup) if signals else contextlib.nullcontext():
                 self._change("serving")
                 while not self._asked_to_stop():
                     self._step(None)
@@ -336,6 +339,8 @@ class FastAGIServer(Service[FastAGI, object]):
         now = monotonic()
         if self._state == "full" and len(self._live) < self.limits.accepted:
             self._open(now)
+        if self._leave_at and now >= self._leave_at:
+            self._stop_listening()
         moments = [] if until is None else [until]
         if self._state == "serving":
             listener = self._listener
@@ -348,6 +353,8 @@ class FastAGIServer(Service[FastAGI, object]):
             self._reception.watch(listener)
         if self._state == "full" and self._retry_at > now:
             moments.append(self._retry_at)
+        if self._leave_at:
+            moments.append(self._leave_at)
         if self.limits.idle_timeout is not None and self._live:
             moments.append(now + min(self.limits.idle_timeout / 4, 60.0))
         began = self._reception.step(min(moments) if moments else None)
@@ -362,15 +369,14 @@ class FastAGIServer(Service[FastAGI, object]):
         What the system has completed is accepted first: those calls would be lost.
         """
         calls = len(self._live)
+        self._leave_port()
         if self._adopted:
-            self._reception.watch(None)
             _log.warning(
                 "full: %d calls; the listening socket is not this server's, so that further ones "
                 "connect, and wait",
                 calls,
             )
         else:
-            self._stop_listening()
             _log.warning("full: %d calls; not listening until there is room", calls)
         self._change("full")
 
@@ -379,6 +385,9 @@ class FastAGIServer(Service[FastAGI, object]):
         if now < self._retry_at:
             return
         try:
+            if self._leave_at and self._listener is not None:
+                self._leave_at = 0.0
+                hear_again(self._listener)
             if not self._adopted:
                 self.bind()
         except OSError as error:
@@ -388,14 +397,23 @@ class FastAGIServer(Service[FastAGI, object]):
         _log.info("not full any more: %d calls", len(self._live))
         self._change("serving")
 
+    def _leave_port(self) -> None:
+        """Stop listening, as soon as that loses no call."""
+        if self._adopted:
+            self._reception.watch(None)  # others accept what waits there
+        elif self._listener is not None and not self._leave_at:
+            if turn_deaf(self._listener) and self._reception.is_open:
+                self._leave_at = monotonic() + SETTLE
+            else:
+                self._stop_listening()
+
     def _stop_listening(self) -> None:
         """Close the listening socket, behind the last connection that the system completed."""
-        listener, self._listener = self._listener, None
-        if listener is None:
+        self._leave_at = 0.0
+        if self._listener is None or self._adopted:
             return
+        listener, self._listener = self._listener, None
         self._reception.watch(listener)
-        with contextlib.suppress(OSError):
-            listener.listen(0)  # hardly any more are completed from now on
         self._reception.accept_all()
         self._reception.watch(None)
         listener.close()
@@ -404,13 +422,13 @@ class FastAGIServer(Service[FastAGI, object]):
         """Let the calls under way end, as far as they have time for it."""
         if self._drain_until is None:
             return
-        if self._adopted:
-            self._reception.watch(None)  # others accept what waits there
-        else:
-            self._stop_listening()
+        self._leave_port()
         self._change("draining")
-        while self._under_way and monotonic() < self._drain_until:
-            self._wait(self._drain_until)
+        while (self._under_way or self._leave_at) and monotonic() < self._drain_until:
+            self._wait(min(self._drain_until, self._leave_at or self._drain_until))
+            if self._leave_at and monotonic() >= self._leave_at:
+                self._stop_listening()
+        self._stop_listening()
         self._reception.turn_out()
         for call in self.calls:
             self._end(call, "the server shuts down")

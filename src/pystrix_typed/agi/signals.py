@@ -52,12 +52,19 @@ class Turns:
 class Signals:
     """Handles signals while it is entered, and puts back what handled them before.
 
+    Args:
+        turns: What they mean.
+        wakeup: The descriptor to write to when one comes: one that comes in the moment before the
+            thread waits would be seen only after the wait. -1 for none.
+
     Raises:
         ValueError: This is not the main thread, the only one that may handle signals.
     """
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: Turns, wakeup: int = -1) -> None:
         self._turns = turns
+        self._wakeup = wakeup
+        self._wakeup_before = -1
         self._before: list[
             tuple[int, Callable[[int, FrameType | None], object] | int | signal.Handlers | None]
         ] = []
@@ -66,6 +73,8 @@ class Signals:
         numbers = ENDING if RELOADING is None else (*ENDING, RELOADING)
         for number in numbers:
             self._before.append((number, signal.signal(number, self._handle)))
+        if self._wakeup >= 0:
+            self._wakeup_before = signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
         return self
 
     def __exit__(
@@ -74,6 +83,8 @@ class Signals:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._wakeup >= 0:
+            signal.set_wakeup_fd(self._wakeup_before)
         while self._before:
             number, handler = self._before.pop()
             signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -25,6 +25,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from pystrix_typed.agi.listening import SETTLE, turn_deaf
 from pystrix_typed.serving import listening, worker
 from pystrix_typed.serving.channel import Channel
 
@@ -128,6 +129,10 @@ class Master:
         self._ending: float | None = None
         #: Until when workers may take to give the port up; None while none was asked to.
         self._closing: float | None = None
+        #: When connections that have begun are complete.
+        self._settled_at = 0.0
+        #: When to try to open the port again.
+        self._reopen_at = 0.0
         self._alive_at = 0.0
 
     # ---- the loop ----
@@ -183,6 +188,10 @@ class Master:
         moments += [each.kill_at for each in self._workers.values() if each.kill_at is not None]
         if self._closing is not None:
             moments.append(self._closing)
+            if self._settled_at > now:
+                moments.append(self._settled_at)
+        if self._reopen_at > now:
+            moments.append(self._reopen_at)
         if self._watch is not None:
             moments.append(now + self._watch.interval)
         if self._notifier.interval is not None:
@@ -397,21 +406,24 @@ class Master:
     def _review_port(self, now: float) -> None:
         if self._closing is not None:
             holding = [each for each in self._workers.values() if each.has_port and each.state]
-            if not holding or now >= self._closing:
+            if (not holding and now >= self._settled_at) or now >= self._closing:
                 self._close_port()
-        elif self._ending is None and self._is_full and self._listener is not None:
+        if self._closing is not None or self._ending is not None:
+            return
+        if self._is_full and self._listener is not None:
             if self._owned:
                 _log.warning("full: not listening until there is room")
                 self._give_up_port()
-        elif self._ending is None and self._listener is None and not self._is_full:
+        elif self._listener is None and not self._is_full and now >= self._reopen_at:
+            # There may have been room before the port was closed: no worker says so again.
             self._open_port()
 
     def _give_up_port(self) -> None:
         """Have every worker let go of the port, as the first half of closing it."""
         assert self._listener is not None
-        with contextlib.suppress(OSError):
-            self._listener.listen(0)  # hardly any more are completed from now on
-        self._closing = time.monotonic() + _RELEASE
+        now = time.monotonic()
+        self._settled_at = now + SETTLE if turn_deaf(self._listener) else now
+        self._closing = now + _RELEASE
         for each in self._workers.values():
             each.channel.send("release")
 
@@ -438,7 +450,9 @@ class Master:
             self._listener = listening.bind(*self._address, self._backlog)
         except OSError as error:
             _log.error("there is room, but the port cannot be opened again: %s", error)
+            self._reopen_at = time.monotonic() + _FIRST_PAUSE * 10
             return
+        self._reopen_at = 0.0
         _log.info("not full any more")
         for each in self._workers.values():
             if each.kill_at is None:
