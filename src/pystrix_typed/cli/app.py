@@ -258,3 +258,87 @@ def serve(
         log_level=log_level.value,
     )
     raise typer.Exit(module.serve(service))
+
+
+@app.command()
+def call(
+    url: Annotated[str, typer.Argument(help="Whom to call: agi://host:port/path?query.")],
+    press: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEYS", help="Keys to press when the script asks for some; again for each time."
+        ),
+    ] = None,
+    hangup_after: Annotated[
+        float | None, typer.Option(min=0, metavar="SECONDS", help="Hang up then.")
+    ] = None,
+    steps: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What the caller does, a step a line: 'presses 12#'."),
+    ] = None,
+    interactive: Annotated[
+        bool,
+        typer.Option("--interactive", "-i", help="Press the keys yourself; 'h' hangs up."),
+    ] = False,
+    caller: Annotated[str, typer.Option(metavar="NUMBER[:NAME]", help="Who calls.")] = "5550123",
+    arg: Annotated[
+        list[str] | None, typer.Option(help="An argument of AGI(); may be repeated.")
+    ] = None,
+    var: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A channel variable; may be repeated."),
+    ] = None,
+    sound: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=SECONDS",
+            help="A sound file; others are missing then. Without it every name is a short one.",
+        ),
+    ] = None,
+    database: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FAMILY/KEY=VALUE", help="A row of AstDB; may be repeated."),
+    ] = None,
+    asterisk: Annotated[
+        str, typer.Option(metavar="VERSION", help="Which Asterisk calls.")
+    ] = "22.10.1",
+    speed: Annotated[
+        float,
+        typer.Option(min=0, help="Seconds of the call in a real one; 0: it waits for nothing."),
+    ] = 0.0,
+    timeout: Annotated[
+        float, typer.Option(min=0.01, help="Real seconds to wait for a silent server.")
+    ] = 10.0,
+    repeat: Annotated[int, typer.Option(min=1, help="How many calls to place.")] = 1,
+    concurrency: Annotated[int, typer.Option(min=1, help="How many of them at a time.")] = 1,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of the dialogue.")
+    ] = False,
+) -> None:
+    """Call a FastAGI server, in whatever language it is written, as Asterisk does.
+
+    The dialogue is shown: '>' is what the script sends, '<' what Asterisk answers.
+
+    Exit status: 0 the call ended in order, 1 it failed, 2 wrong options, 3 nobody was there.
+    """
+    from pystrix_typed.cli import call as module
+
+    order = module.Order(
+        url=url,
+        press=press or (),
+        hangup_after=hangup_after,
+        steps=steps,
+        interactive=interactive,
+        caller=caller,
+        arguments=arg or (),
+        variables=var or (),
+        sounds=sound or (),
+        database=database or (),
+        asterisk=asterisk,
+        speed=speed,
+        timeout=timeout,
+        repeat=max(repeat, 1),
+        concurrency=concurrency,
+        as_json=as_json,
+    )
+    raise typer.Exit(module.place(order))

@@ -1,0 +1,387 @@
+"""``pystrix-typed call``: an Asterisk on the command line, to call any FastAGI server with."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from pystrix_typed.agi.core.catalogue import BY_COMMAND
+from pystrix_typed.cli.keyboard import Keyboard
+from pystrix_typed.cli.problem import Problem
+from pystrix_typed.cli.screen import Screen
+from pystrix_typed.cli.steps import caller_of
+from pystrix_typed.testing import Caller, SimulatedAsterisk
+from pystrix_typed.testing.tokens import split
+from pystrix_typed.testing.transports import SocketConnection, converse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from pystrix_typed.testing import SimulatedCall
+
+__all__ = ["UNREACHABLE", "Order", "place"]
+
+#: Exit status when there was nobody to call.
+UNREACHABLE = 3
+_PORT = 4573
+#: Commands that ask for keys whatever their arguments are.
+_ASKING = {"WAIT FOR DIGIT", "GET DATA", "GET OPTION", "SPEECH RECOGNIZE"}
+#: Milliseconds until somebody who is asked presses the first key; that a key is held; and between
+#: two.
+_THINKS, _HOLDS, _BETWEEN = 300, 100, 100
+
+
+class Order(NamedTuple):
+    """What the command line says; the options' own words describe each."""
+
+    url: str
+    press: Sequence[str]
+    hangup_after: float | None
+    steps: Path | None
+    interactive: bool
+    caller: str
+    arguments: Sequence[str]
+    variables: Sequence[str]
+    sounds: Sequence[str]
+    database: Sequence[str]
+    asterisk: str
+    speed: float
+    timeout: float
+    repeat: int
+    concurrency: int
+    as_json: bool
+
+
+class _Target(NamedTuple):
+    host: str
+    port: int
+    script: str
+
+
+class _Outcome(NamedTuple):
+    """What became of one call; `problem` is a line that says why it failed."""
+
+    status: str
+    seconds: float
+    problem: str
+    call: SimulatedCall | None
+
+
+def place(order: Order) -> int:
+    """Place the calls, and give the exit status.
+
+    Raises:
+        Problem: An option is wrong, or there is nobody to call.
+    """
+    target = _target(order.url)
+    try:
+        asterisk = _asterisk(order)
+        caller = _caller(order)
+        _pairs("--var", order.variables)
+    except ValueError as error:
+        raise Problem(str(error), status=2) from None
+    many = order.repeat > 1 or order.concurrency > 1
+    if order.interactive and (many or order.as_json):
+        raise Problem("--interactive is for one call, and for people to read", status=2)
+    if many:
+        return _place_many(order, target, asterisk, caller)
+    screen = None if order.as_json else Screen()
+    outcome = _place_one(order, target, asterisk, caller, screen)
+    if order.as_json:
+        print(json.dumps(_data(order.url, outcome), indent=2))
+    elif screen is not None and outcome.call is not None:
+        screen.title(_ending(outcome))
+    if outcome.status == "UNREACHABLE":
+        raise Problem(outcome.problem, status=UNREACHABLE)
+    return 1 if outcome.problem else 0
+
+
+def _place_one(
+    order: Order,
+    target: _Target,
+    asterisk: SimulatedAsterisk,
+    caller: Caller,
+    screen: Screen | None,
+) -> _Outcome:
+    began = time.monotonic()
+    call = asterisk.prepare(
+        target.script,
+        request=f"agi://{target.host}:{target.port}/{target.script}",
+        caller=caller,
+        arguments=tuple(order.arguments),
+        variables=_pairs("--var", order.variables),
+    )
+    try:
+        connection = socket.create_connection(target[:2], order.timeout)
+    except OSError as error:
+        why = f"cannot connect to {target.host}:{target.port}: {error.strerror or error}"
+        return _Outcome("UNREACHABLE", time.monotonic() - began, why, None)
+    if order.hangup_after is not None:
+        moment = round(order.hangup_after * 1000)
+        call.channel.timeline.at(moment, partial(call.channel.hang_up, "caller"))
+    _Presser(call, order.press)
+    shown = _Shown(connection, call, screen)
+    if order.interactive:
+        with Keyboard() as keyboard:
+            _converse_live(call, shown, connection, keyboard)
+    else:
+        converse(call, shown, speed=order.speed, patience=order.timeout)
+    shown.show()
+    return _Outcome(call.agistatus, time.monotonic() - began, _problem(call), call)
+
+
+def _problem(call: SimulatedCall) -> str:
+    if call.failure is not None:
+        return str(call.failure).partition("\n")[0]
+    if not call.transcript.commands:
+        return "the server gave no command"
+    if call.agistatus == "FAILURE":
+        return "AGISTATUS is FAILURE: a command failed, or the session broke off"
+    return ""
+
+
+class _Presser:
+    """Presses keys whenever the script asks for some."""
+
+    def __init__(self, call: SimulatedCall, press: Sequence[str]) -> None:
+        self._channel = call.channel
+        self._transcript = call.transcript
+        self._left = [keys.replace(" ", "").upper() for keys in press]
+        self._met = 0
+        call.channel.on_command.append(self._look)
+
+    def _look(self) -> None:
+        number, name, running = self._channel.latest_command
+        if not (running and self._left and number > self._met and self._asks(name)):
+            return
+        self._met = number
+        at = _THINKS
+        for key in self._left.pop(0):
+            at += _HOLDS
+            self._channel.timeline.after(at, partial(self._press, key))
+            at += _BETWEEN
+
+    def _press(self, key: str) -> None:
+        if not self._channel.hung_up:
+            self._channel.key(key)
+
+    def _asks(self, name: str) -> bool:
+        if name in _ASKING:
+            return True
+        command = BY_COMMAND.get(name)
+        if command is None:
+            return False
+        names = [argument.name for argument in command.arguments]
+        if "escape_digits" not in names:
+            return False
+        line = self._transcript.commands[-1].encode("utf-8", "surrogateescape")
+        words = [str(word) for word in split(line)][len(name.split()) :]
+        place = names.index("escape_digits")
+        return len(words) > place and words[place] != ""
+
+
+class _Shown(SocketConnection):
+    """A connection whose dialogue is shown as it goes on."""
+
+    def __init__(
+        self, connection: socket.socket, call: SimulatedCall, screen: Screen | None
+    ) -> None:
+        super().__init__(connection)
+        self._call = call
+        self._screen = screen
+        self._seen = 0
+
+    def send(self, data: bytes) -> None:
+        super().send(data)
+        self.show()
+
+    def receive(self, timeout: float | None) -> bytes | None:
+        self.show()
+        return super().receive(timeout)
+
+    def show(self) -> None:
+        """Show what has come about since the last time."""
+        if self._screen is None:
+            return
+        for entry in self._call.transcript[self._seen :]:
+            self._seen += 1
+            if entry.source == "script":
+                self._screen.sent(entry.text)
+            elif entry.source == "asterisk":
+                self._screen.received(entry.text)
+            else:
+                self._screen.note(f"  {entry.time:8.2f}  {entry.text}")
+
+
+def _converse_live(
+    call: SimulatedCall, shown: _Shown, connection: socket.socket, keyboard: Keyboard
+) -> None:
+    """Hold a call in real time, while the person at the terminal presses the keys."""
+    began = time.monotonic()
+    sources = [connection.fileno(), keyboard.fileno()]
+    call.begin()
+    try:
+        while not call.over:
+            data = call.output()
+            if data and not call.dialogue.cut:
+                shown.send(data)
+                continue
+            shown.show()
+            now = time.monotonic() - began
+            wait = 0.2 if call.next_moment is None else max(0.0, call.next_moment - now)
+            ready, _, _ = select.select(sources, [], [], min(wait, 0.2))
+            call.advance_to(time.monotonic() - began)
+            if sources[0] in ready:
+                received = shown.receive(0)
+                if received:
+                    call.feed(received)
+                elif received is not None:
+                    call.end()
+            for key in keyboard.pressed() if sources[1] in ready else ():
+                if key == "H":
+                    call.channel.hang_up("caller")
+                elif not call.channel.hung_up:
+                    call.channel.key(key)
+    finally:
+        shown.close()
+    call.finish()
+
+
+def _place_many(order: Order, target: _Target, asterisk: SimulatedAsterisk, caller: Caller) -> int:
+    del asterisk  # calls at a time must not share one
+    began = time.monotonic()
+
+    def one(_number: int) -> _Outcome:
+        return _place_one(order, target, _asterisk(order), caller, None)
+
+    with ThreadPoolExecutor(order.concurrency) as pool:
+        outcomes = list(pool.map(one, range(order.repeat)))
+    took = time.monotonic() - began
+    seconds = sorted(each.seconds for each in outcomes)
+    failed = [each for each in outcomes if each.problem]
+    counts: dict[str, int] = {}
+    for each in outcomes:
+        counts[each.status] = counts.get(each.status, 0) + 1
+    data = {
+        "calls": len(outcomes),
+        "failed": len(failed),
+        "by_status": counts,
+        "seconds": round(took, 3),
+        "calls_per_second": round(len(outcomes) / took, 1),
+        "call_seconds": {
+            "median": round(seconds[len(seconds) // 2], 4),
+            "p99": round(seconds[min(len(seconds) - 1, len(seconds) * 99 // 100)], 4),
+            "max": round(seconds[-1], 4),
+        },
+        "problems": sorted({each.problem for each in failed}),
+    }
+    if order.as_json:
+        print(json.dumps(data, indent=2))
+    else:
+        listed = ", ".join([f"{count} {status}" for status, count in counts.items()])
+        print(f"{len(outcomes)} calls in {took:.2f} s: {listed}")
+        print(
+            f"a call took {seconds[len(seconds) // 2]:.3f} s (median), at most {seconds[-1]:.3f} s"
+        )
+        for problem in sorted({each.problem for each in failed}):
+            print(f"failed: {problem}")
+    if counts.get("UNREACHABLE") == len(outcomes):
+        return UNREACHABLE
+    return 1 if failed else 0
+
+
+def _ending(outcome: _Outcome) -> str:
+    call = outcome.call
+    assert call is not None
+    by = f"is hung up by the {call.hung_up_by}" if call.hung_up_by else "goes on in the dialplan"
+    text = f"The call {by} after {call.duration:.1f} s; AGISTATUS is {outcome.status}."
+    return f"{text}\n{outcome.problem}" if outcome.problem else text
+
+
+def _data(url: str, outcome: _Outcome) -> dict[str, object]:
+    made: dict[str, object] = {
+        "url": url,
+        "status": outcome.status,
+        "problem": outcome.problem,
+        "real_seconds": round(outcome.seconds, 4),
+    }
+    call = outcome.call
+    if call is not None:
+        made |= {
+            "seconds": call.duration,
+            "answered": call.answered,
+            "hung_up_by": call.hung_up_by,
+            "heard": call.heard,
+            "pressed": call.pressed,
+            "variables": dict(call.variables),
+            "database": {"/".join(place): value for place, value in call.database.items()},
+            "recordings": [each._asdict() for each in call.recordings],
+            "executed": [each._asdict() for each in call.executed],
+            "location": call.location._asdict(),
+            "transcript": [each._asdict() for each in call.transcript],
+        }
+    return made
+
+
+def _asterisk(order: Order) -> SimulatedAsterisk:
+    sounds = {
+        name: _number(f"--sound {name}", text)
+        for name, text in _pairs("--sound", order.sounds).items()
+    }
+    database: dict[tuple[str, str], str] = {}
+    for place, value in _pairs("--database", order.database).items():
+        family, slash, key = place.partition("/")
+        if not slash:
+            raise ValueError(f"--database {place}: it is FAMILY/KEY=VALUE")
+        database[family, key] = value
+    return SimulatedAsterisk(order.asterisk, sounds=sounds or None, database=database)
+
+
+def _caller(order: Order) -> Caller:
+    number, _, name = order.caller.partition(":")
+    for keys in order.press:
+        Caller().presses(keys)  # says what is wrong with them
+    if order.steps is None:
+        return Caller(number, name)
+    try:
+        text = order.steps.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problem(f"cannot read {order.steps}: {error}", status=2) from None
+    return caller_of(text, Caller(number, name), str(order.steps))
+
+
+def _pairs(option: str, values: Sequence[str]) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise ValueError(f"{option} {text}: it is NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{option}: {text!r} is no number of seconds") from None
+
+
+def _target(url: str) -> _Target:
+    text = url if "://" in url else f"agi://{url}"
+    try:
+        parts = urlsplit(text)
+        port = parts.port or _PORT
+    except ValueError as error:
+        raise Problem(f"{url!r} is no address: {error}", status=2) from None
+    if parts.scheme != "agi" or not parts.hostname:
+        raise Problem(f"{url!r} is not of the form agi://host:port/path?query", status=2)
+    script = parts.path.removeprefix("/") + (f"?{parts.query}" if parts.query else "")
+    return _Target(parts.hostname, port, script)
