@@ -205,7 +205,7 @@ def test_a_worker_that_dies_at_once_is_not_started_at_once_again(tmp_path: Path)
 
 
 def get(running: Service, path: str) -> tuple[int, str]:
-    host, port = running.wait(r"health on (\S+):(\d+)").groups()
+    host, port = running.wait(r"health on http://(\S+):(\d+)").groups()
     try:
         with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=5) as answer:
             return answer.status, answer.read().decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import sys
 from importlib.util import find_spec
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["Service", "serve"]
-
-_log = logging.getLogger(__name__)
 
 
 class Service(NamedTuple):
@@ -117,7 +114,6 @@ def _run(
             health.bind()
         except OSError as error:
             raise Problem(f"cannot listen on {service.health}: {error.strerror}") from None
-        _log.info("health on %s:%d", *health.address)
     master = Master(
         plan,
         workers=service.workers,
