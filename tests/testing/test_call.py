@@ -245,3 +245,46 @@ def test_the_beginning_of_a_call() -> None:
     call = SimulatedAsterisk().call(handler, **options())
     assert call.location == ("incoming", "200", 2)
     assert call.agistatus == "SUCCESS"
+
+
+def test_the_handlers_of_a_server() -> None:
+    server = agi.FastAGIServer()
+    seen: list[str] = []
+
+    @server.script(r"menu/(\d+)")
+    def menu_of(session: agi.FastAGI, request: Request) -> None:
+        assert request.match is not None
+        seen.append(request.match[1])
+        session.execute(core.Answer())
+
+    asterisk = SimulatedAsterisk()
+    assert asterisk.call(server, "menu/7").answered
+    assert seen == ["7"]
+    with pytest.raises(LookupError, match="no handler for the path 'other'"):
+        asterisk.call(server, "other")
+
+
+def test_the_handlers_of_an_asyncio_server() -> None:
+    server = agi.aio.FastAGIServer()
+
+    @server.script("menu")
+    async def answer(session: agi.aio.FastAGI, request: Request) -> None:
+        await session.execute(core.Answer())
+
+    assert asyncio.run(SimulatedAsterisk().call_async(server, "menu")).answered
+
+
+def test_hangups_are_noticed_between_commands() -> None:
+    told: list[bool] = []
+
+    def handler(session: agi.FastAGI) -> None:
+        session.on_hangup(lambda: told.append(session.hung_up))
+        session.execute(core.Exec("Wait", "2"))
+        # The notice comes a moment later.
+        assert not session.hung_up
+        with pytest.raises(agi.AGIHangup):
+            session.execute(core.Answer())
+
+    call = SimulatedAsterisk().call(handler, caller=Caller().waits(1).hangs_up())
+    assert told == [True]
+    assert call.agistatus == "HANGUP"

@@ -14,11 +14,14 @@ import pytest
 from pystrix_typed import agi
 from pystrix_typed.agi import core
 from pystrix_typed.testing import Caller, CallerError, Cut, SimulatedAsterisk
+from pystrix_typed.testing.transports import SocketConnection, converse
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pystrix_typed.testing import SimulatedCall
 
 SOUNDS = {"menu": 4.0}
 CALLER = Caller().hears("menu").presses("42#").waits(30).hangs_up()
@@ -196,3 +199,71 @@ def test_a_script_that_stays(tmp_path: Path) -> None:
     path.write_text("import os, time\nos.close(1)\ntime.sleep(60)\n")
     with pytest.raises(CallerError, match=r"did not exit within 0\.5 seconds"):
         SimulatedAsterisk().run_script([sys.executable, path], patience=0.5)
+
+
+EAGI = """
+import sys
+from pystrix_typed import agi
+from pystrix_typed.agi import core
+
+with agi.EAGI() as session:
+    session.execute(core.RecordFile("x", "wav", "", 300, beep=False))
+    session.execute(core.Noop())
+    sound = session.audio.read(samples=2400)
+    print(len(sound), sound.count(0), session.environment.enhanced)
+"""
+
+
+@ON_POSIX
+def test_an_eagi_script_hears_the_caller(tmp_path: Path) -> None:
+    path = tmp_path / "listens.py"
+    path.write_text(EAGI)
+    caller = Caller().waits(0.1).says(0.1)
+    call = SimulatedAsterisk().run_script([sys.executable, path], caller=caller, eagi=True)
+    assert call.stderr.decode() == "4800 3200 True\n"
+
+
+def test_a_call_is_shown_while_it_goes_on(server: agi.FastAGIServer) -> None:
+    call = SimulatedAsterisk(sounds=SOUNDS).prepare("menu", caller=CALLER)
+    shown: list[str] = []
+    call.transcript.on_entry.append(lambda entry: shown.append(entry.text))
+    connection = SocketConnection(socket.create_connection(server.server_address, 5))
+    converse(call, connection)
+    assert shown == [entry.text for entry in call.transcript]
+    assert "presses 4" in shown
+
+
+class Nudged(SocketConnection):
+    """A connection at which somebody presses a key, once it has been quiet for a moment."""
+
+    def __init__(self, connection: socket.socket, call: SimulatedCall) -> None:
+        super().__init__(connection)
+        self._call = call
+
+    def receive(self, timeout: float | None) -> bytes | None:
+        data = super().receive(0.02 if timeout is None else min(timeout, 0.02))
+        if (
+            data is None
+            and timeout
+            and self._call.channel.latest_command[1:] == ("WAIT FOR DIGIT", True)
+        ):
+            self._call.press("7")
+        return data
+
+
+def test_a_key_that_is_pressed_meanwhile() -> None:
+    ours, theirs = socket.socketpair()
+
+    def wait() -> None:
+        with agi.FastAGI(theirs) as session:
+            digits.append(session.execute(core.WaitForDigit(60_000)).digit)
+
+    digits: list[str | None] = []
+    thread = threading.Thread(target=wait)
+    thread.start()
+    call = SimulatedAsterisk().prepare()
+    converse(call, Nudged(ours, call), speed=1)
+    thread.join()
+    assert digits == ["7"]
+    assert call.pressed == "7"
+    assert 0 < call.duration < 5

@@ -194,7 +194,8 @@ class SimulatedAsterisk:
 
         Args:
             handler: ``handler(session)``, ``handler(session, request)`` or pystrix's
-                ``handler(session, args, kwargs, match, path)``.
+                ``handler(session, args, kwargs, match, path)``; or a `FastAGIServer`, whose handler
+                for the script's path is called (its limits and observers have no part in it).
             script: Path and query of ``agi://host/path?query``, without the slash in front.
             pattern: What the handler is registered for, if it looks at the match.
             timeout: The session's deadline for each command, as a server's ``command_timeout``.
@@ -234,7 +235,7 @@ class SimulatedAsterisk:
         `asyncio.timeout` go by it too.
 
         Args:
-            handler: As for `call`, but a coroutine function.
+            handler: As for `call`, but a coroutine function, or an `aio.FastAGIServer`.
             script: See `call`.
             pattern: See `call`.
             timeout: See `call`.

@@ -172,8 +172,12 @@ class SimulatedCall:
         self._out += self.dialogue.take()
         return bool(self._out) or self.dialogue.over or bool(self.dialogue.signals)
 
+    def press(self, key: str) -> None:
+        """Press a key now, beside what the caller's script says: for a person at a terminal."""
+        self.channel.timeline.after(0, lambda: self.channel.key(key))
+
     def pass_time(self, until: float) -> None:
-        """Let time pass in which nothing happens, in seconds since the call began."""
+        """Let time pass until a moment, in seconds; what is due by then happens afterwards."""
         self.channel.timeline.skip(int(until * 1000))
 
     def get_unstuck(self) -> None:

@@ -142,6 +142,7 @@ class SimulatedChannel:
         hangup_source: What ``CHANNEL(hangupsource)`` tells.
         speaking: Whether the caller is speaking.
         voice_changed: When the caller last began or ended to speak, in milliseconds.
+        spoken: When they spoke: the beginning and the end of each time, None while it lasts.
         on_sound: Called when a sound begins or ends.
         on_command: Called when a command begins.
         latest_command: The number and the words of the latest command, and whether it runs.
@@ -174,6 +175,7 @@ class SimulatedChannel:
     hangup_source: str = ""
     speaking: bool = False
     voice_changed: int = 0
+    spoken: list[tuple[int, int | None]] = field(default_factory=list[tuple[int, "int | None"]])
     words: list[str] = field(default_factory=list[str])
     on_sound: list[Callable[[], object]] = field(default_factory=list["Callable[[], object]"])
     on_command: list[Callable[[], object]] = field(default_factory=list["Callable[[], object]"])
@@ -321,6 +323,7 @@ class SimulatedChannel:
     def speak(self, words: str) -> None:
         """Note that the caller begins to speak."""
         self.speaking, self.voice_changed = True, self.now
+        self.spoken.append((self.now, None))
         if words:
             self.words.append(words)
         self.happen(Happening("voice"))
@@ -328,6 +331,7 @@ class SimulatedChannel:
     def fall_silent(self, words: str) -> None:
         """Note that the caller has spoken."""
         self.speaking, self.voice_changed = False, self.now
+        self.spoken[-1:] = [(begin, self.now) for begin, _ in self.spoken[-1:]]
         if not (words and self.happen(Happening("words", words))):
             self.happen(Happening("voice"))
 

@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from pystrix_typed.agi import aio
+from pystrix_typed.agi.aio_server import FastAGIServer as AsyncFastAGIServer
 from pystrix_typed.agi.fastagi import FastAGI
 from pystrix_typed.agi.observing import Peer
 from pystrix_typed.agi.routing import Request, request_of
+from pystrix_typed.agi.server import FastAGIServer
 
 if TYPE_CHECKING:
     from pystrix_typed.agi.core.environment import Environment
@@ -22,24 +24,27 @@ _Keywords: TypeAlias = dict[str, list[str]]
 _Match: TypeAlias = re.Match[str] | None
 
 #: A blocking handler: ``handler(session)``, ``handler(session, request)``, or pystrix's
-#: ``handler(session, args, kwargs, match, path)``.
+#: ``handler(session, args, kwargs, match, path)``; or a server: its handler
+#: for the path.
 Handler: TypeAlias = (
     Callable[[FastAGI], object]
     | Callable[[FastAGI, Request], object]
     | Callable[[FastAGI, _Arguments, _Keywords, _Match, str], object]
+    | FastAGIServer
 )
 #: The same for asyncio.
 AsyncHandler: TypeAlias = (
     Callable[[aio.FastAGI], Awaitable[object]]
     | Callable[[aio.FastAGI, Request], Awaitable[object]]
     | Callable[[aio.FastAGI, _Arguments, _Keywords, _Match, str], Awaitable[object]]
+    | AsyncFastAGIServer
 )
 
 PEER = Peer("127.0.0.1", 4573)
 
 
 def call_handler(
-    handler: Callable[..., object],
+    handler: Callable[..., object] | FastAGIServer | AsyncFastAGIServer,
     session: object,
     environment: Environment,
     pattern: str | re.Pattern[str] | None,
@@ -47,21 +52,28 @@ def call_handler(
     """Call a handler as a server does.
 
     Args:
-        handler: In one of the three shapes.
+        handler: In one of the three shapes; or a server.
         session: What it is to steer.
         environment: What Asterisk told.
         pattern: What it would be registered for; None for the default handler.
 
     Raises:
         TypeError: It has another shape.
+        LookupError: The server has no handler for the path.
         ValueError: The pattern does not match the path that the call asks for.
     """
     request = request_of(environment, PEER)
     match: re.Match[str] | None = None
-    if pattern is not None:
+    if isinstance(handler, (FastAGIServer, AsyncFastAGIServer)):
+        found, match = handler.get_script_handler(request.path)
+        if not callable(found):
+            raise LookupError(f"the server has no handler for the path {request.path!r}")
+        handler = found
+    elif pattern is not None:
         match = re.match(pattern, request.path)
         if match is None:
             raise ValueError(f"pattern={pattern!r} does not match the path {request.path!r}")
+    if match is not None:
         request = Request(
             request.path, request.query, request.arguments, PEER, match, request.environment
         )

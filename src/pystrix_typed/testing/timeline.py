@@ -78,10 +78,10 @@ class Timeline:
         if self.next is None:
             return False
         moment, _, appointment = heapq.heappop(self._coming)
-        self.now = moment
+        self.now = max(self.now, moment)
         appointment.happen()
         return True
 
     def skip(self, moment: int) -> None:
-        """Go on to a moment before which nothing happens."""
+        """Go on to a moment; what was due before is late then."""
         self.now = max(self.now, moment)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Entry", "Source", "Transcript"]
 
@@ -39,10 +39,15 @@ class Transcript(Sequence[Entry]):
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
+        #: Called with each entry as it is added, to show a call while it goes on.
+        self.on_entry: list[Callable[[Entry], object]] = []
 
     def add(self, now: int, source: Source, text: str) -> None:
         """Add one."""
-        self._entries.append(Entry(now / 1000, source, text))
+        entry = Entry(now / 1000, source, text)
+        self._entries.append(entry)
+        for tell in self.on_entry:
+            tell(entry)
 
     @property
     def commands(self) -> list[str]:

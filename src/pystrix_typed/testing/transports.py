@@ -14,9 +14,11 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from pystrix_typed.testing.errors import CallerError
+from pystrix_typed.testing.voice import FRAME, Voice
 
 if TYPE_CHECKING:
     import socket
@@ -32,6 +34,8 @@ THINKING = 1.0
 PATIENCE = 10.0
 
 _CHUNK = 65536
+#: The descriptor on which an EAGI script finds the caller's sound.
+_VOICE = 3
 
 
 class Connection(Protocol):
@@ -42,7 +46,10 @@ class Connection(Protocol):
         ...
 
     def receive(self, timeout: float | None) -> bytes | None:
-        """Give what comes, ``b""`` at the end, None when the time is over."""
+        """Give what comes, ``b""`` at the end, None when the time is over.
+
+        It may give None earlier, when something else has happened to the call.
+        """
         ...
 
     def signal(self) -> None:
@@ -86,7 +93,8 @@ class SocketConnection:
 class ScriptConnection:
     """A script that was started as Asterisk starts it: on pipes."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], voice: Voice | None = None) -> None:
+        self._voice = voice
         assert process.stdin is not None
         assert process.stdout is not None
         self._process = process
@@ -100,6 +108,10 @@ class ScriptConnection:
 
     def receive(self, timeout: float | None) -> bytes | None:
         """Give what comes, ``b""`` at the end, None when the time is over."""
+        if self._voice is not None:
+            # Sound comes frame by frame.
+            self._voice.catch_up()
+            timeout = FRAME / 1000 if timeout is None else min(timeout, FRAME / 1000)
         try:
             if not select.select([self._output], [], [], timeout)[0]:
                 return None
@@ -113,7 +125,9 @@ class ScriptConnection:
             self._process.send_signal(signal.SIGHUP)
 
     def close(self) -> None:
-        """Close both pipes."""
+        """Close the pipes."""
+        if self._voice is not None:
+            self._voice.close()
         for end in (self._input, self._output):
             with contextlib.suppress(OSError):
                 end.close()
@@ -137,85 +151,113 @@ def converse(
         patience: Real seconds of silence after which a call in which nothing more can happen is
             given up.
     """
+    conversation = _Conversation(call, connection, speed, thinking, patience)
     try:
         call.begin()
-        while True:
-            _deliver(call, connection)
-            if call.over:
-                break
-            if call.ended:
-                call.advance()
-            elif speed:
-                _wait_at_pace(call, connection, speed, patience)
-            elif call.scripts_turn:
-                _wait_for_script(call, connection, thinking, patience)
-            else:
-                # A command is under way: what has come meanwhile may interrupt it.
-                data = connection.receive(0)
-                if data is None:
-                    call.advance()
-                else:
-                    _take(call, data)
+        while conversation.deliver():
+            conversation.step()
     finally:
         connection.close()
     call.finish()
 
 
-def _deliver(call: SimulatedCall, connection: Connection) -> None:
-    data = call.output()
-    if data and not call.dialogue.cut:
-        connection.send(data)
-    for _ in range(call.dialogue.take_signals()):
-        connection.signal()
+class _Conversation:
+    """One call over one connection."""
 
+    def __init__(
+        self,
+        call: SimulatedCall,
+        connection: Connection,
+        speed: float,
+        thinking: float,
+        patience: float,
+    ) -> None:
+        self._call = call
+        self._connection = connection
+        self._speed = speed
+        self._thinking = thinking
+        self._patience = patience
+        # When the script last said something, in real time.
+        self._latest = time.monotonic()
 
-def _take(call: SimulatedCall, data: bytes) -> None:
-    if data:
-        call.feed(data)
-    else:
-        call.end()
+    def deliver(self) -> bool:
+        """Send what Asterisk says; False when it has ended the session."""
+        call = self._call
+        # First, because Asterisk tells of a hangup before it looks for the next command.
+        for _ in range(call.dialogue.take_signals()):
+            self._connection.signal()
+        data = call.output()
+        if data and not call.dialogue.cut:
+            self._connection.send(data)
+        return not call.over
 
+    def step(self) -> None:
+        """Wait for what happens next, and let it happen."""
+        call = self._call
+        if call.ended:
+            call.advance()
+        elif self._speed:
+            self._wait_at_pace()
+        elif call.scripts_turn:
+            self._wait_for_script()
+        # A command is under way: what has come meanwhile may interrupt it.
+        elif not self._take(0):
+            call.advance()
 
-def _wait_for_script(
-    call: SimulatedCall, connection: Connection, thinking: float, patience: float
-) -> None:
-    moment = call.next_moment
-    data = connection.receive(patience if moment is None else thinking)
-    if data is not None:
-        _take(call, data)
-    elif moment is not None:
-        call.advance(moment)
-    else:
-        _give_up(call, patience)
+    def _take(self, timeout: float) -> bool:
+        """Take what the script sends within a real time; False when nothing came."""
+        data = self._connection.receive(timeout)
+        if data is None:
+            return False
+        self._hear(data)
+        return True
 
+    def _hear(self, data: bytes) -> None:
+        self._latest = time.monotonic()
+        if data:
+            self._call.feed(data)
+        else:
+            self._call.end()
 
-def _give_up(call: SimulatedCall, patience: float) -> None:
-    """Hang up on a script that says nothing; if it goes on so, leave it."""
-    if call.failure is None:
-        call.give_up(f"the script said nothing for {patience:g} seconds")
-    else:
-        call.leave()
+    def _wait_for_script(self) -> None:
+        moment = self._call.next_moment
+        if self._take(self._patience if moment is None else self._thinking):
+            return
+        if moment is None:
+            self._give_up()
+        else:
+            self._call.advance(moment)
 
+    def _wait_at_pace(self) -> None:
+        call, speed = self._call, self._speed
+        moment = call.next_moment
+        wait = self._patience if moment is None else max(moment - call.now, 0.0) / speed
+        began = time.monotonic()
+        data = self._connection.receive(wait)
+        passed = time.monotonic() - began
+        if data is not None or passed < wait:
+            # Time has passed, but nothing has happened in it.
+            now = call.now + passed * speed
+            call.pass_time(now if moment is None else min(now, moment))
+            if data is not None:
+                self._hear(data)
+            elif moment is None and time.monotonic() - self._latest > self._patience:
+                self._give_up()
+        elif moment is not None:
+            call.advance(moment)
+        else:
+            self._give_up()
 
-def _wait_at_pace(
-    call: SimulatedCall, connection: Connection, speed: float, patience: float
-) -> None:
-    moment = call.next_moment
-    wait = patience if moment is None else max(moment - call.now, 0.0) / speed
-    began = time.monotonic()
-    data = connection.receive(wait)
-    passed = (time.monotonic() - began) * speed
-    if data is not None:
-        # Time has passed, but nothing has happened.
-        call.pass_time(min(call.now + passed, moment if moment is not None else float("inf")))
-        _take(call, data)
-    elif moment is not None:
-        call.advance(moment)
-    elif call.scripts_turn:
-        call.pass_time(call.now + passed)
-        _give_up(call, patience)
-    else:
-        call.get_unstuck()
+    def _give_up(self) -> None:
+        """Hang up where nothing more happens; leave a script that says nothing even then."""
+        call = self._call
+        self._latest = time.monotonic()
+        if call.failure is not None:
+            call.leave()
+        elif call.scripts_turn:
+            call.give_up(f"the script said nothing for {self._patience:g} seconds")
+        else:
+            call.get_unstuck()
 
 
 def run(
@@ -235,7 +277,7 @@ def run(
         command: The program and its arguments.
         environment: Variables of the environment, beside this process's own and Asterisk's.
         folder: Where the script runs.
-        speed: See `converse`.
+        speed: See `converse`; an EAGI script hears the caller in real time unless it is told.
         thinking: See `converse`.
         patience: See `converse`; the script also has so long to exit once the call is over.
 
@@ -248,6 +290,9 @@ def run(
     """
     if sys.platform == "win32":
         raise NotImplementedError("AGI scripts are started on POSIX systems only; use FastAGI")
+    hears, speaks = os.pipe() if call.dialogue.eagi else (-1, -1)
+    voice = Voice(call.channel, speaks) if call.dialogue.eagi else None
+    dup = partial(os.dup2, hears, _VOICE)
     try:
         process = subprocess.Popen(
             list(command),
@@ -257,14 +302,28 @@ def run(
             env={**os.environ, **_FOLDERS, **(environment or {})},
             cwd=folder,
             bufsize=0,
+            # One system call, which takes no lock that a thread could hold.
+            preexec_fn=dup if voice is not None else None,  # noqa: PLW1509
+            pass_fds=(_VOICE,) if voice is not None else (),
         )
     except FileNotFoundError:
+        if voice is not None:
+            voice.close()
         call.finish()
         call.dialogue.not_found = True
         return b""
+    finally:
+        if voice is not None:
+            os.close(hears)
     errors = _Collector(process)
     try:
-        converse(call, ScriptConnection(process), speed=speed, thinking=thinking, patience=patience)
+        converse(
+            call,
+            ScriptConnection(process, voice),
+            speed=speed or float(call.dialogue.eagi),
+            thinking=thinking,
+            patience=patience,
+        )
         process.wait(patience)
     except subprocess.TimeoutExpired:
         raise CallerError(
