@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import logging
 import os
+import secrets
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from pystrix_typed.agi import logs
 from pystrix_typed.agi.observing import Call, Observer
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
     from pystrix_typed.serving.channel import Channel
 
-__all__ = ["CRASHED", "UNSERVABLE", "Plan", "work"]
+__all__ = ["CRASHED", "UNSERVABLE", "Plan", "start", "work"]
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +68,8 @@ class _Count(Observer):
         self._channel = channel
         self._most = most
         self._lock = threading.Lock()
+        # Or workers that began together would all be replaced at the same time.
+        self._next = most + secrets.randbelow(most // 10 + 1)
         self._served = 0
 
     def ended(self, call: Call) -> None:
@@ -74,27 +78,27 @@ class _Count(Observer):
             return
         with self._lock:
             self._served += 1
-            enough = self._served == self._most
+            enough = self._served >= self._next
+            if enough:
+                self._next += self._most  # to ask again, if nobody could take its place
         if enough:
             self._channel.send("recycle", served=self._served)
 
 
-def work(plan: Plan, channel: Channel, listener: socket.socket | None, slot: int) -> int:
+def work(plan: Plan, channel: Channel, slot: int) -> int:
     """Serve until the master says otherwise, or is gone; give the exit status.
+
+    The master hands the port over once it is told that the server serves.
 
     Args:
         plan: What to do.
         channel: The way to the master.
-        listener: The port; None when the master has closed it for now.
         slot: The worker's number among those that live.
     """
-    # Ctrl-C and a closed terminal are for the master, which then speaks to its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     logs.configure("json" if plan.log_format == "json" else "text", plan.log_level)
     try:
         server = _prepared(plan, channel, slot)
-        server.adopt(listener)
+        _adopt_nothing(server, plan.target)
     except Unservable as error:
         channel.send("unservable", why=str(error))
         return UNSERVABLE
@@ -139,6 +143,15 @@ def _prepared(plan: Plan, channel: Channel, slot: int) -> AnyServer:
     return server
 
 
+def _adopt_nothing(server: AnyServer, target: str) -> None:
+    try:
+        server.adopt(None)
+    except RuntimeError:
+        raise Unservable(
+            f"{target} listens already: leave bind() and server_address to the service"
+        ) from None
+
+
 def _give(server: AnyServer, say: str, given: socket.socket) -> None:
     try:
         if say == "take":
@@ -160,6 +173,8 @@ def _serve_blocking(server: FastAGIServer, channel: Channel, plan: Plan) -> None
                     server.release()
                     channel.send("released")
                 elif say == "drain":
+                    # A copy of the port that nobody accepts on would keep calls waiting.
+                    server.release()
                     seconds = float(message["seconds"])
                     # It waits for the calls, and a second order may come meanwhile.
                     threading.Thread(target=server.shutdown, args=(seconds,), daemon=True).start()
@@ -193,6 +208,7 @@ def _serve_in_loop(server: AnyServer, channel: Channel, plan: Plan) -> None:
                     server.release()
                     channel.send("released")
                 elif say == "drain":
+                    server.release()  # a copy that nobody accepts on would keep calls waiting
                     server.stop(float(message["seconds"]))
 
         loop.add_reader(channel.fileno(), obey)
@@ -207,14 +223,38 @@ def _serve_in_loop(server: AnyServer, channel: Channel, plan: Plan) -> None:
         asyncio.run(serve())
 
 
-def start(plan: Plan, channel: Channel, listener: socket.socket | None, slot: int) -> None:
-    """Work in a process that was forked for it, and end the process."""
+def start(plan: Plan, channel: Channel, slot: int) -> NoReturn:
+    """Work in a process that was forked for it, and end the process.
+
+    Args:
+        plan: What to do.
+        channel: The way to the master.
+        slot: The worker's number among those that live.
+    """
     status = CRASHED
     try:
-        status = work(plan, channel, listener, slot)
+        _let_go(channel)
+        status = work(plan, channel, slot)
+    except BaseException:  # noqa: BLE001 - nothing of the master's may go on in this process
+        _log.exception("the worker failed")
     finally:
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
         # Not sys.exit: what the master has registered to be done at its exit is not for workers.
         os._exit(status)
+
+
+def _let_go(channel: Channel) -> None:
+    """Leave to the master what is the master's."""
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGTTIN, signal.SIGTTOU):
+        signal.signal(number, signal.SIG_DFL)
+    # Ctrl-C and a closed terminal are for the master, which then speaks to its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # A copy of another's channel here would keep it from noticing the master's end, and the
+    # objects that hold descriptors must not see to them: what they wait with is shared.
+    kept = sorted([0, 1, 2, channel.fileno()])
+    for first, last in itertools.pairwise([*kept, os.sysconf("SC_OPEN_MAX")]):
+        os.closerange(first + 1, last)
