@@ -183,6 +183,12 @@ def serve(
     handshake_timeout: Annotated[
         float | None, typer.Option(min=0, help="Seconds for sending the variables; 0: no limit.")
     ] = None,
+    max_environment: Annotated[
+        int | None, typer.Option(min=1024, help="Bytes that the variables may take.")
+    ] = None,
+    max_reply: Annotated[
+        int | None, typer.Option(min=1024, help="Bytes that one reply may take.")
+    ] = None,
     idle_timeout: Annotated[
         float | None,
         typer.Option(min=0, help="Seconds without a command after which a call ends; 0: never."),
@@ -225,8 +231,8 @@ def serve(
 
     Limits that are not given here are those of the server in the program; its address is not used.
     SIGTERM and SIGINT let the calls end first, a second one does not; SIGHUP restarts the workers
-    one by one, with new code, without losing a call. Under systemd it takes a socket that is handed
-    over, and says when it is ready.
+    one by one, with new code, without losing a call; SIGTTIN and SIGTTOU make it one worker more or
+    less. Under systemd it takes a socket that is handed over, and says when it is ready.
 
     Exit status: 0 ended as asked, 1 could not begin, 2 wrong options.
     """
@@ -246,6 +252,8 @@ def serve(
         queue=queue,
         max_handshakes=max_handshakes,
         handshake_timeout=handshake_timeout,
+        max_environment=max_environment,
+        max_reply=max_reply,
         idle_timeout=idle_timeout,
         command_timeout=command_timeout,
         keepalive=keepalive,

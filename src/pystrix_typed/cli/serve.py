@@ -41,6 +41,8 @@ class Service(NamedTuple):
     queue: int | None
     max_handshakes: int | None
     handshake_timeout: float | None
+    max_environment: int | None
+    max_reply: int | None
     idle_timeout: float | None
     command_timeout: float | None
     keepalive: float | None
@@ -135,6 +137,8 @@ def _plan(service: Service) -> Plan:
         "queue",
         "max_handshakes",
         "handshake_timeout",
+        "max_environment",
+        "max_reply",
         "idle_timeout",
         "command_timeout",
         "keepalive",
