@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from . import kinds
 from .docs import argument_text, field_text
-from .packages import MARK
+from .packages import MARK, environment_annotation
 from .wording import headline, paragraphs, sentence
 
 if TYPE_CHECKING:
@@ -188,7 +188,8 @@ def _shared(spec: Spec) -> Iterable[tuple[str, str, str, list[Table]]]:
             if variable.quirk:
                 parts.append(sentence(variable.quirk))
             about = _text(" ".join(parts), table=True)
-            rows.append((_code(variable.attribute), _code(variable.name), variable.type, about))
+            annotation = _code(environment_annotation(variable), table=True)
+            rows.append((_code(variable.attribute), _code(variable.name), annotation, about))
         columns = ("Attribute", "Variable", "Type", "What it tells")
         tables = [Table("Environment", (), columns, tuple(rows))]
         about = environment.about or "What Asterisk sends before the first command."

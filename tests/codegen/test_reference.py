@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 
 from codegen.output import compare
 from pystrix_typed.agi.core.catalogue import COMMANDS, ENUMERATIONS, ENVIRONMENT, RESULTS
+from pystrix_typed.agi.core.environment import Environment
 
 from .workshop import ROOT
 
@@ -74,7 +76,12 @@ def test_what_they_share_is_described() -> None:
         text = section("enumerations.md", enumeration.class_name)
         assert all(f"| `{member.name}` | " in text for member in enumeration.members)
     text = section("environment.md", "Environment")
-    assert all(f"| `{variable.attribute}` | " in text for variable in ENVIRONMENT)
+    for variable in ENVIRONMENT:
+        attribute: property = getattr(Environment, variable.attribute)
+        assert attribute.fget is not None
+        annotation = inspect.signature(attribute.fget).return_annotation
+        shown = annotation.replace("|", r"\|")
+        assert f"| `{variable.attribute}` | `{variable.name}` | `{shown}` | " in text
 
 
 def test_tables_are_as_wide_as_their_headers() -> None:
