@@ -70,6 +70,8 @@ class Machine:
         self.network = network
         self.name = name
         self._log = network.folder / f"{name}.log"
+        #: Where what this process says begins, behind those that were here before it.
+        self._log_begin = self._log.stat().st_size if self._log.exists() else 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def _start(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
@@ -86,7 +88,9 @@ class Machine:
 
     def log(self) -> str:
         """Give what it has said."""
-        return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+        if not self._log.exists():
+            return ""
+        return self._log.read_bytes()[self._log_begin :].decode(errors="replace")
 
     @property
     def runs(self) -> bool:
@@ -173,6 +177,10 @@ class Server(Machine):
         except OSError:
             return 0
         return int(answer[1]) if len(answer) > 1 else 0
+
+    def restarted(self) -> bool:
+        """Tell whether each of its two workers has a successor."""
+        return self.log().count("the server is serving") == 4
 
     def drain(self) -> None:
         """Tell it to end once its calls have ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,3 +65,30 @@ def test_one_of_two_servers_is_drained_under_200_calls(
     assert len({each.port for each in served.values()}) == CALLS
     if not told:
         balancer.expect(lambda: balancer.servers()["one"].status == "DOWN", 10, "it to notice")
+
+
+@pytest.mark.parametrize("which", ["balancer", "servers"])
+def test_a_reload_under_200_calls(
+    exchange: Exchange, servers: tuple[Server, Server], balancer: Balancer, which: str
+) -> None:
+    """HAProxy keeps its old process, and the servers their old workers, until the calls end."""
+    fleet = Fleet(exchange, f"agi://{balancer.address}/hold")
+    fleet.place(CALLS // 2)
+    fleet.wait_for(CALLS // 2)
+    if which == "balancer":
+        balancer.signal(signal.SIGUSR2)
+    else:
+        for server in servers:
+            server.signal(signal.SIGHUP)
+    # While it happens.
+    fleet.place(CALLS - CALLS // 2)
+    fleet.wait_for(CALLS)
+    assert fleet.under_way == CALLS
+    if which == "balancer":
+        balancer.expect(lambda: balancer.log().count("Loading success") == 2, 10, "it to reload")
+    else:
+        for server in servers:
+            server.expect(server.restarted, 20, "new workers")
+    fleet.release()
+    fleet.wait()
+    assert fleet.lost() == {}
