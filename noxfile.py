@@ -208,5 +208,6 @@ def faults(session: nox.Session) -> None:
 
 @nox.session(python=OLDEST)
 def bench(session: nox.Session) -> None:
-    """Time the start of an AGI script against the bare interpreter and pystrix."""
-    session.run("python", "benchmarks/startup.py", *session.posargs)
+    """Compare start-up, servers and memory with other libraries (``-- --full`` takes longer)."""
+    session.install("pip", *PYPROJECT["project"]["optional-dependencies"]["codegen"])
+    session.run("python", "-m", "benchmarks", *session.posargs)

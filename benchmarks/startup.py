@@ -81,6 +81,7 @@ def run(python: Path, source: str) -> float:
         file_actions=[
             (os.POSIX_SPAWN_DUP2, to_script, 0),
             (os.POSIX_SPAWN_DUP2, from_script, 1),
+            (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
             *[(os.POSIX_SPAWN_CLOSE, each) for each in (to_script, ours, theirs, from_script)],
         ],
     )

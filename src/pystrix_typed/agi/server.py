@@ -157,6 +157,8 @@ class FastAGIServer(Service[FastAGI, object]):
         self._drain_until: float | None = None
         #: Given up, and yet to be closed by the thread that serves.
         self._released: list[tuple[socket.socket, threading.Event]] = []
+        #: When to look for calls that their handlers have forgotten.
+        self._look_at_idle = 0.0
         #: When to try to listen again.
         self._retry_at = 0.0
         #: When to close the port; 0 while it stays open, or closed.
@@ -558,8 +560,10 @@ class FastAGIServer(Service[FastAGI, object]):
 
     def _end_idle_calls(self, now: float) -> None:
         limit = self.limits.idle_timeout
-        if limit is None:
+        if limit is None or now < self._look_at_idle:
             return
+        # Not at every step: looking at each of a thousand calls whenever one begins adds up.
+        self._look_at_idle = now + min(limit / 4, 60.0)
         for call, session in list(self._live.items()):
             if isinstance(session, FastAGI) and call not in self._aborted:
                 since = session.idle_since
