@@ -145,16 +145,31 @@ class Session:
         """
         if self._link is None:
             raise RuntimeError("the session was not started: use it with 'async with'")
-        if self.on_command is not None:
-            return await self._observed(action, timeout, self.on_command)
-        if timeout is ... and self._timeout is None and not self._turn.taken:
-            # What `_execute` does where there is nothing to wait for: a coroutine less.
-            self._turn.taken = True
-            try:
-                return await self._drive(self._protocol.execute(action, None))
-            finally:
-                self._turn.give()
-        return await self._execute(action, timeout)
+        turn = self._turn
+        if timeout is not ... or self._timeout is not None or turn.taken:
+            if self.on_command is not None:
+                return await self._observed(action, timeout, self.on_command)
+            return await self._execute(action, timeout)
+        # The same where there is nothing to wait for, as for most commands: each coroutine that
+        # this went through would cost as much as the turn.
+        turn.taken = True
+        protocol, on_command = self._protocol, self.on_command
+        began = monotonic()
+        if on_command is not None:
+            protocol.reply = None
+        try:
+            result = await self._drive(protocol.execute(action, None))
+        except BaseException as error:
+            if on_command is not None:
+                seconds = monotonic() - began
+                agi.observing.tell_command(on_command, action, protocol.reply, seconds, None, error)
+            raise
+        finally:
+            turn.give()
+        if on_command is not None:
+            seconds = monotonic() - began
+            agi.observing.tell_command(on_command, action, protocol.reply, seconds, result)
+        return result
 
     async def _observed(
         self,
