@@ -162,3 +162,33 @@ def test_a_restart_that_fails_leaves_the_old_ones_replaceable(tmp_path: Path) ->
         until(lambda: len(running.workers()) == 2)
         assert set(running.workers()).isdisjoint(old)
         assert running.end() == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_worker_that_is_stuck_does_not_keep_the_port_open(kind: str, tmp_path: Path) -> None:
+    write(tmp_path, kind)
+    options = ["--workers=2", "--max-calls=1", "--log-level=debug"]
+    with service(tmp_path, *options) as running:
+        address = running.address
+        with Peer(address, "talk?n=0") as one:
+            stuck = int(one.line().split(b'"')[1].split()[1])
+            running.wait(rf"\(process {stuck}\) is full")  # the master knows
+            os.kill(stuck, signal.SIGSTOP)
+            try:
+                with Peer(address, "talk?n=0") as two:
+                    assert two.line().startswith(b"VERBOSE")
+                    running.wait("full: not listening until")
+                    # It cannot be asked for its copy of the port.
+                    until(lambda: refused(address))
+                    two.send(b"200 result=1\n")
+                    assert two.ends()
+                running.wait("not full any more$")
+                with Peer(address, "talk?n=0") as three:
+                    assert three.line().startswith(b"VERBOSE")
+                    three.send(b"200 result=1\n")
+                    assert three.ends()
+            finally:
+                os.kill(stuck, signal.SIGCONT)
+            one.send(b"200 result=1\n")
+            assert one.ends()
+        assert running.end() == 0

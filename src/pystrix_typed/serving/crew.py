@@ -230,6 +230,7 @@ class Crew:
         if say == "state":
             begins = not each.state
             each.state = str(message["state"])
+            _log.debug("%s is %s", each, each.state)
             if begins and each.serves:
                 self._begin(each)
         elif say == "released":
