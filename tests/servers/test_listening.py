@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import select
 import socket
 import sys
+from collections import deque
 
 import pytest
 
 from pystrix_typed.agi.aio_accepting import Acceptor
+from pystrix_typed.agi.limits import Limits
 from pystrix_typed.agi.listening import hear_again, turn_deaf
 
 PATIENCE = 10.0
@@ -86,3 +89,20 @@ def test_an_acceptor_that_stops_loses_no_connection() -> None:
         listener.setblocking(False)
         for steps in range(5):
             asyncio.run(accept_and_stop(steps, listener))
+
+
+@linux
+def test_a_peer_that_never_reads_does_not_keep_a_sender_for_ever() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()),
+    ):
+        connection, _ = listener.accept()
+        with connection:
+            Limits(keepalive=0.5).prepare(connection)
+            connection.settimeout(3 * PATIENCE)
+            pieces = itertools.repeat(bytes(65_536))
+            with pytest.raises(TimeoutError) as caught:
+                deque(map(connection.send, pieces), 0)
+            # The system's word, not the test's own timeout.
+            assert caught.value.errno == errno.ETIMEDOUT

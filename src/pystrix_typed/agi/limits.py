@@ -39,7 +39,9 @@ class Limits:
         command_timeout: Seconds until a command is abandoned, unless `execute` says otherwise.
             None, because EXEC Dial lasts as long as people talk.
         keepalive: Seconds of silence after which TCP asks whether the peer is still there; three
-            unanswered questions later the connection is lost. 0 or None: never.
+            unanswered questions later the connection is lost. 0 or None: never. What was sent and
+            is not taken in that time, by a peer that is gone or never reads, ends it as well
+            (Linux).
         backlog: Connections that the system completes before the server accepts them.
         allowed_networks: Who may connect; empty for everyone. Anyone else is turned away before
             anything is read.
@@ -106,12 +108,16 @@ class Limits:
             return
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         seconds = max(1, math.ceil(self.keepalive))
+        interval = max(1, seconds // 4)
         # Systems name the first one differently, and some have none of them.
         for name, value in (
             ("TCP_KEEPIDLE", seconds),
             ("TCP_KEEPALIVE", seconds),
-            ("TCP_KEEPINTVL", max(1, seconds // 4)),
+            ("TCP_KEEPINTVL", interval),
             ("TCP_KEEPCNT", 3),
+            # While something is on its way TCP asks nothing: it repeats for a quarter of an hour,
+            # and waits for ever for a peer that has no room.
+            ("TCP_USER_TIMEOUT", 1000 * (seconds + 3 * interval)),
         ):
             option = getattr(socket, name, None)
             if option is not None:
