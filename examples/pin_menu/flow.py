@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""A PIN with three tries, then a menu: the balance, a message, somebody to talk to.
+
+In the dialplan::
+
+    exten => 600,1,AGI(agi://127.0.0.1/account)
+     same => n,GotoIf($["${TRANSFER}" = ""]?done)
+     same => n,Dial(${TRANSFER},30)
+     same => n(done),Hangup()
+
+The PIN is in Asterisk's database, by the caller's number: ``database put pins 5550123 1234``; the
+balance, in whole crowns, is in the family ``balances``.
+"""
+
+from __future__ import annotations
+
+from pystrix_typed import agi
+from pystrix_typed.agi import core
+
+server = agi.FastAGIServer()
+
+
+def knows_the_pin(session: agi.FastAGI, account: str) -> bool:
+    """Ask for the PIN up to three times."""
+    try:
+        pin = session.execute(core.DatabaseGet("pins", account)).value
+    except agi.AGIDBError:
+        return False
+    for prompt in ("enter-pin", "wrong-pin", "wrong-pin"):
+        if session.execute(core.GetData(prompt, 5000, len(pin))).digits == pin:
+            return True
+    return False
+
+
+@server.script("account")
+def account(session: agi.FastAGI, request: agi.Request) -> None:
+    """Serve one caller."""
+    caller = request.environment.caller_id or ""
+    session.execute(core.Answer())
+    if not knows_the_pin(session, caller):
+        session.execute(core.StreamFile("goodbye"))
+        return
+    match session.execute(core.GetData("menu", 5000, 1)).digits:
+        case "1":
+            balance = session.execute(core.DatabaseGet("balances", caller)).value
+            session.execute(core.SayNumber(int(balance)))
+        case "2":
+            session.execute(core.RecordFile(f"message-{caller}", "wav", "#", timeout=60_000))
+        case "3":
+            session.execute(core.SetVariable("TRANSFER", "PJSIP/desk"))
+        case _:
+            session.execute(core.StreamFile("goodbye"))
+
+
+if __name__ == "__main__":
+    server.serve_forever(signals=True)

@@ -1,0 +1,80 @@
+"""Every branch of the flow, and a hangup at every step of it, without an exchange."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from flow import account
+
+from pystrix_typed.testing import Caller, HungUp, SimulatedAsterisk
+
+if TYPE_CHECKING:
+    from pystrix_typed.testing import SimulatedCall
+
+SOUNDS = {"enter-pin": 2.0, "wrong-pin": 2.5, "menu": 6.0, "goodbye": 1.0}
+KNOWN = Caller("5550123").hears("enter-pin").presses("1234")
+
+
+def place(caller: Caller, *faults: HungUp) -> SimulatedCall:
+    asterisk = SimulatedAsterisk(
+        sounds=SOUNDS, database={("pins", "5550123"): "1234", ("balances", "5550123"): "42"}
+    )
+    return asterisk.call(account, "account", caller=caller, faults=faults)
+
+
+def test_the_balance() -> None:
+    call = place(KNOWN.hears("menu").presses("1"))
+    assert call.heard == ["enter-pin", "menu", "42"]
+    assert call.answered
+
+
+def test_a_message() -> None:
+    call = place(KNOWN.hears("menu").presses("2").hears("beep").says("call me back").presses("#"))
+    [recording] = call.recordings
+    assert (recording.name, recording.ended_by) == ("message-5550123", "digit")
+    assert recording.words == ("call me back",)
+
+
+def test_somebody_to_talk_to() -> None:
+    call = place(KNOWN.hears("menu", only=0.5).presses("3"))
+    assert call.variables["TRANSFER"] == "PJSIP/desk"
+    assert call.hung_up_by is None  # the dialplan goes on
+
+
+@pytest.mark.parametrize("key", ["9", "*"])
+def test_another_key(key: str) -> None:
+    assert place(KNOWN.hears("menu").presses(key)).played == ["enter-pin", "menu", "goodbye"]
+
+
+def test_no_key() -> None:
+    assert place(KNOWN).played == ["enter-pin", "menu", "goodbye"]
+
+
+def test_the_second_try() -> None:
+    late = Caller("5550123").hears("enter-pin").presses("9999").hears("wrong-pin").presses("1234")
+    assert place(late.hears("menu").presses("1")).said == ["42"]
+
+
+def test_three_wrong_ones() -> None:
+    wrong = Caller("5550123").hears("enter-pin").presses("0000")
+    call = place(wrong.hears("wrong-pin").presses("1111").hears("wrong-pin").presses("2222"))
+    assert call.played == ["enter-pin", "wrong-pin", "wrong-pin", "goodbye"]
+
+
+def test_a_stranger() -> None:
+    assert place(Caller("5559999")).played == ["goodbye"]
+
+
+FULL = KNOWN.hears("menu").presses("2").hears("beep").says(3.0).presses("#")
+COMMANDS = ["ANSWER", "DATABASE GET", "GET DATA", "RECORD FILE"]
+
+
+@pytest.mark.parametrize("after", [0.0, 0.5, 3.0])
+@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_hangup_at_every_step(command: str, nth: int, after: float) -> None:
+    # Whatever the moment, the flow ends as a call that is over ends: without an error.
+    call = place(FULL, HungUp(command, after=after, nth=nth))
+    assert call.agistatus in {"HANGUP", "SUCCESS"}
+    assert not call.mistaken
