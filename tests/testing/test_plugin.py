@@ -40,6 +40,7 @@ def run(
 ) -> Callable[..., pytest.RunResult]:
     def run(test: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(flow=FLOW, test_it="from flow import *\n" + test)
+        pytester.makeini("[pytest]")  # or one in a folder further up would count
         # As if it was installed, and nothing else that may be.
         monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         return pytester.runpytest_subprocess(
@@ -102,7 +103,10 @@ def test_asyncio(run: Callable[..., pytest.RunResult]) -> None:
             call = await agi_call_async(menu_async, caller=Caller().hears("menu").presses("1"))
             assert call.variables["CHOICE"] == "1"
         """.replace("\n        ", "\n")
-    run(test.format(mark="asyncio"), "-p", "pytest_asyncio.plugin").assert_outcomes(passed=1)
+    run(
+        test.format(mark="asyncio"),
+        *("-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_scope=function"),
+    ).assert_outcomes(passed=1)
     fixture = "\n@pytest.fixture\ndef anyio_backend(): return 'asyncio'\n"
     run(test.format(mark="anyio") + fixture, "-p", "anyio.pytest_plugin").assert_outcomes(passed=1)
 
@@ -200,6 +204,7 @@ def test_it_costs_nothing_unused(
             assert loaded == {"pystrix_typed.pytest_plugin"}
         """
     )
+    pytester.makeini("[pytest]")
     plugin = ["-p", "pystrix_typed.pytest_plugin", "-p", "no:cacheprovider"]
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     assert pytester.runpytest_subprocess(*plugin).ret == 0
