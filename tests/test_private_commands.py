@@ -16,6 +16,7 @@ import pytest
 
 from codegen.__main__ import main
 from pystrix_typed import agi
+from pystrix_typed.testing import SimulatedAsterisk
 
 from .checkers import CHECKERS, PACKAGES
 from .peer import ENVIRONMENT, Asterisk, scripted, serve
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from pystrix_typed.agi.record import Action
+    from pystrix_typed.testing import SimulatedChannel
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "private_commands"
 SCRIPT = EXAMPLE / "open_ticket.py"
@@ -116,6 +118,43 @@ def test_the_script_runs_as_asterisk_would_run_it() -> None:
         b'TICKET READ 4711 "#"',
         b'VERBOSE "ticket 4711: the caller heard enough" 1',
     ]
+
+
+def test_the_simulator_knows_them(tickets: ModuleType) -> None:
+    catalogue = import_module("ticket_agi.catalogue")
+
+    def flow(session: agi.FastAGI) -> list[object]:
+        opened = session.execute(tickets.TicketOpen("Hum", "urgent"))
+        read = session.execute(tickets.TicketRead(opened.number, "#"))
+        return [opened, read]
+
+    results: list[object] = []
+    asterisk = SimulatedAsterisk(commands=catalogue.COMMANDS)
+    asterisk.call(lambda session: results.extend(flow(session)))
+    assert isinstance(results[0], tickets.TicketResult)
+    asked: list[list[str]] = []
+
+    def answer(_channel: SimulatedChannel, arguments: list[str]) -> str:
+        asked.append(arguments)
+        return "200 result=7 position=1"
+
+    asterisk = SimulatedAsterisk(commands=catalogue.COMMANDS, answers={"Ticket Open": answer})
+    call = asterisk.call(lambda session: results.extend(flow(session)))
+    assert results[2] == tickets.TicketResult(7, 1)
+    assert asked == [["Hum", "urgent"]]
+    assert call.transcript.commands[1] == 'TICKET READ 7 "#"'
+    # Without them, or on an older one, it is not known; and words are counted.
+    for other in (SimulatedAsterisk(), SimulatedAsterisk("16.28.0", commands=catalogue.COMMANDS)):
+        made = other.prepare()
+        made.begin()
+        made.output()
+        made.feed(b"TICKET OPEN x urgent\n")
+        assert made.output() == b"510 Invalid or unknown command\n"
+    made = asterisk.prepare()
+    made.begin()
+    made.output()
+    made.feed(b"TICKET OPEN\n")
+    assert made.output().startswith(b"520")
 
 
 WRONG = """\

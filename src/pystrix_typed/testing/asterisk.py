@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Unpack
 
+    from pystrix_typed.agi.catalogue_model import Command
     from pystrix_typed.testing.exchange import Application, ReadFunction
     from pystrix_typed.testing.faults import Fault
     from pystrix_typed.testing.handlers import AsyncHandler, Handler
     from pystrix_typed.testing.options import CallOptions
+    from pystrix_typed.testing.own import OwnAnswer
 
 __all__ = ["SimulatedAsterisk"]
 
@@ -72,6 +74,11 @@ class SimulatedAsterisk:
         missing_modules: Modules that are not loaded, as in ``app_stack.so``, which brings GOSUB.
         documented: Whether Asterisk has its documentation loaded, which a usage error quotes.
         folders: The folders that RECORD FILE may write into; None for any.
+        commands: Commands of a module of your own: ``catalogue.COMMANDS`` of the package that was
+            generated from its spec. Each answers the example of its first outcome that is no
+            failure.
+        answers: What such a command answers instead, by its name: a reply as in
+            ``"200 result=1"``, or ``answer(channel, arguments)``, which gives one.
         faults: What goes wrong in every call.
 
     Raises:
@@ -95,10 +102,12 @@ class SimulatedAsterisk:
         missing_modules: Collection[str] = (),
         documented: bool = True,
         folders: Collection[str] | None = None,
+        commands: Sequence[Command] = (),
+        answers: Mapping[str, OwnAnswer] | None = None,
         faults: Sequence[Fault] = (),
     ) -> None:
         self.exchange = Exchange(
-            release=Release(version),
+            release=Release(version, commands),
             sounds=Sounds(sounds, core=core_sounds),
             database=Database(database),
             dialplan=Dialplan(dialplan),
@@ -110,6 +119,7 @@ class SimulatedAsterisk:
             missing_modules=frozenset(missing_modules),
             documented=documented,
             folders=None if folders is None else frozenset(folders),
+            answers={name.upper(): each for name, each in (answers or {}).items()},
             epoch=_EPOCH,
         )
         self._faults = tuple(faults)

@@ -19,12 +19,14 @@ from pystrix_typed.testing.commands import RULES
 from pystrix_typed.testing.commands_dialplan import is_true
 from pystrix_typed.testing.faults import Answered, Cut, Delayed, Forbidden, HungUp, Steered
 from pystrix_typed.testing.happening import Wait
+from pystrix_typed.testing.own import rule_of
 from pystrix_typed.testing.timeline import milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pystrix_typed.agi.catalogue_model import Command
+    from pystrix_typed.testing.answers import Rule
     from pystrix_typed.testing.channel import SimulatedChannel
     from pystrix_typed.testing.faults import Fault
     from pystrix_typed.testing.happening import Activity
@@ -246,7 +248,7 @@ class Dialogue:
         if channel.hung_up and not command.dead:
             self.say(release.dead_text)
             return
-        rule = RULES[command.name]
+        rule = self._rule(command)
         if not rule.least <= len(arguments) <= release.most_words(command):
             self._refuse(command)
             return
@@ -258,6 +260,12 @@ class Dialogue:
             self._do(command, arguments, answered),
             lambda answer: self._finished(command, answer),
         )
+
+    def _rule(self, command: Command) -> Rule:
+        known = RULES.get(command.name)
+        if known is not None:
+            return known
+        return rule_of(command, self._channel.exchange.answers.get(command.name))
 
     def _with(self, command: Command) -> list[Fault]:
         found: list[Fault] = []
@@ -285,7 +293,7 @@ class Dialogue:
             answer = Answer(answered.reply, failed=answered.fails)
         else:
             try:
-                result = RULES[command.name].handle(self._channel, arguments)
+                result = self._rule(command).handle(self._channel, arguments)
                 if isinstance(result, Generator):
                     answer = yield from result
                 else:

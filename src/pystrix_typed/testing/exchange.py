@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pystrix_typed.testing.channel import SimulatedChannel
     from pystrix_typed.testing.database import Database
     from pystrix_typed.testing.dialplan import Dialplan
+    from pystrix_typed.testing.own import OwnAnswer
     from pystrix_typed.testing.release import Release
     from pystrix_typed.testing.sounds import Sounds
     from pystrix_typed.testing.speech import SpeechEngine
@@ -55,6 +56,7 @@ class Exchange:
         missing_modules: Modules that are not loaded, as in ``app_stack.so``.
         documented: Whether the documentation is loaded that usage texts are from.
         folders: The folders that RECORD FILE can write into, None for any.
+        answers: What commands of modules of one's own answer, by name.
         epoch: When a call begins, in seconds since 1970.
         calls: How many calls there have been.
     """
@@ -71,6 +73,7 @@ class Exchange:
     missing_modules: frozenset[str] = frozenset()
     documented: bool = True
     folders: frozenset[str] | None = None
+    answers: dict[str, OwnAnswer] = field(default_factory=dict[str, "OwnAnswer"])
     epoch: int = 0
     calls: int = 0
 

@@ -33,13 +33,15 @@ class Release:
 
     Args:
         version: As in ``22.10.1``; ``22`` alone is the first release of it.
+        own: Commands of modules of one's own.
 
     Raises:
         ValueError: It is no version.
     """
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, own: Iterable[Command] = ()) -> None:
         self.version = version
+        self._own = tuple(own)
         self.numbers = _numbers(version)
 
     def since(self, *firsts: str) -> bool:
@@ -76,7 +78,9 @@ class Release:
     @cached_property
     def commands(self) -> dict[tuple[str, ...], Command]:
         """Its commands, by their words in capitals."""
-        return {tuple(each.name.split()): each for each in COMMANDS if self.has(each)}
+        return {
+            tuple(each.name.split()): each for each in (*COMMANDS, *self._own) if self.has(each)
+        }
 
     def find(self, words: Iterable[str]) -> Command | None:
         """Find the command that a line begins with."""
