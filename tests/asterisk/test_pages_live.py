@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import threading
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -288,7 +289,8 @@ def test_asterisk_understands_the_dialplan(exchange: Exchange) -> None:
     for number, block in enumerate(blocks):
         before = exchange.log_size()
         context = f"page-{number}"
-        exchange.dialplan(block.text.replace("[from-inside]", f"[{context}]"))
+        named = re.sub(r"^\[[^]]+\]", f"[{context}]", block.text, count=1, flags=re.MULTILINE)
+        exchange.dialplan(named)
         log = exchange.log(before)
         assert "WARNING" not in log, f"{block.page}:{block.line}\n{log}"
         assert "ERROR" not in log, f"{block.page}:{block.line}\n{log}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from pystrix_typed import agi
 from pystrix_typed.agi.protocol import Protocol
@@ -51,13 +51,13 @@ class Difference(NamedTuple):
     Attributes:
         name: A word or two.
         why: The reason.
-        pattern: What of an answer may differ.
+        pattern: What of an answer may differ; `None` if the whole is looked at in another way.
         within: By how much, where it is a number.
     """
 
     name: str
     why: str
-    pattern: re.Pattern[bytes]
+    pattern: re.Pattern[bytes] | None
     within: int = 0
 
 
@@ -86,7 +86,20 @@ ALLOWED = (
         "Asterisk quotes its own documentation; the words here are those of the spec",
         re.compile(rb"(?<=Proper usage follows:\n).*?(?=520 End of proper usage)", re.DOTALL),
     ),
+    Difference(
+        "notices",
+        "Asterisk's notice of a hangup races with the reply that it follows: when it comes a "
+        "moment later, the session asks for the channel's state first",
+        None,
+    ),
 )
+PATTERNS = [(each, each.pattern) for each in ALLOWED if each.pattern]
+
+NOTICE = b"HANGUP\n"
+DEAD = b"511 Command Not Permitted on a dead channel or intercept routine\n"
+
+#: What was sent, and what was answered.
+Said: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 
 class Spoken(NamedTuple):
@@ -94,7 +107,7 @@ class Spoken(NamedTuple):
 
     action: str
     outcome: str
-    said: tuple[tuple[bytes, bytes], ...]
+    said: Said
 
 
 #: Milliseconds by which a real far end is ahead of the first command.
@@ -155,7 +168,7 @@ class _Talk:
         call.begin()
         call.output()
 
-    def said(self) -> tuple[tuple[bytes, bytes], ...]:
+    def said(self) -> Said:
         said = tuple((sent, bytes(answer)) for sent, answer in self._said)
         self._said.clear()
         return said
@@ -260,29 +273,46 @@ def _far(call: SimulatedCall, steps: tuple[str, ...], at: int = 0) -> None:
             channel.timeline.after(at, partial(channel.text, options))
 
 
-def compare(real: tuple[tuple[bytes, bytes], ...], ours: tuple[tuple[bytes, bytes], ...]) -> str:
+def compare(real: Said, ours: Said) -> str:
     """Give what differs that may not; empty for nothing."""
+    if _late(real, ours):
+        real, ours = _without_notice(real), _without_notice(ours)
     if len(real) != len(ours):
         return f"{len(real)} exchanges, and here {len(ours)}: {real} / {ours}"
     for (sent, answer), (our_sent, our_answer) in zip(real, ours, strict=True):
         for one, other in ((sent, our_sent), (answer, our_answer)):
             if _plain(one) != _plain(other):
                 return f"{one!r}, and here {other!r}"
-            for difference in ALLOWED:
-                if difference.within and not _near(one, other, difference):
+            for difference, pattern in PATTERNS:
+                if difference.within and not _near(one, other, pattern, difference.within):
                     return f"{one!r}, and here {other!r}"
     return ""
 
 
+def _late(real: Said, ours: Said) -> bool:
+    """Say whether both tell of a hangup, and one of them later than the other."""
+    return len(real) != len(ours) and all(
+        any(answer.startswith(NOTICE) or b"\n" + NOTICE in answer for _, answer in said)
+        for said in (real, ours)
+    )
+
+
+def _without_notice(said: Said) -> Said:
+    """Leave out the notice of a hangup, and the question that a session asks when it is late."""
+    if said[-1] == (b"CHANNEL STATUS\n", NOTICE + DEAD):
+        said = said[:-1]
+    return tuple((sent, answer.replace(b"\n" + NOTICE, b"\n")) for sent, answer in said)
+
+
 def _plain(line: bytes) -> bytes:
-    for difference in ALLOWED:
-        line = difference.pattern.sub(b"...", line)
+    for _, pattern in PATTERNS:
+        line = pattern.sub(b"...", line)
     return line
 
 
-def _near(one: bytes, other: bytes, difference: Difference) -> bool:
-    numbers = [map(int, difference.pattern.findall(line)) for line in (one, other)]
-    return all(abs(a - b) <= difference.within for a, b in zip(*numbers, strict=True))
+def _near(one: bytes, other: bytes, pattern: re.Pattern[bytes], within: int) -> bool:
+    numbers = [map(int, pattern.findall(line)) for line in (one, other)]
+    return all(abs(a - b) <= within for a, b in zip(*numbers, strict=True))
 
 
 class Agreement(NamedTuple):
@@ -316,9 +346,11 @@ def agreement(scene: Scene, version: str, takes: Iterable[Take]) -> Agreement:
             problems.append(f"{spoken.action}, {spoken.outcome}: {problem}")
             continue
         lines += sum(answer.count(b"\n") for _, answer in real)
-        for (_, one), (_, other) in zip(real, spoken.said, strict=True):
-            for difference in ALLOWED:
-                pairs = zip(*map(difference.pattern.findall, (one, other)), strict=True)
+        allowed["notices"] += _late(real, spoken.said)
+        # What a late notice adds comes last: there is nothing else in it that may differ.
+        for (_, one), (_, other) in zip(real, spoken.said, strict=False):
+            for difference, pattern in PATTERNS:
+                pairs = zip(*map(pattern.findall, (one, other)), strict=True)
                 allowed[difference.name] += sum(a != b for a, b in pairs)
     problems += [
         f"{action}, {outcome}: only the real one was asked"
