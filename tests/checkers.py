@@ -16,7 +16,16 @@ import pystrix_typed
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["CHECKERS", "INSTALLED", "PACKAGES", "Finding", "expected", "mypy", "pyright"]
+__all__ = [
+    "CHECKERS",
+    "INSTALLED",
+    "PACKAGES",
+    "Finding",
+    "expected",
+    "mypy",
+    "pyright",
+    "untyped",
+]
 
 PACKAGES = Path(pystrix_typed.__file__).resolve().parents[1]
 INSTALLED = PACKAGES.name == "site-packages"
@@ -87,6 +96,24 @@ CHECKERS: Mapping[str, Callable[[Sequence[Path], Path], set[Finding]]] = {
     "mypy": mypy,
     "pyright": pyright,
 }
+
+
+def untyped(package: str, folder: Path) -> list[str]:
+    """Give what of a package's public names pyright finds to have no certain type.
+
+    What is another package's (of Typer, of pytest) is that package's to type.
+    """
+    command = ["pyright", "--verifytypes", package, "--ignoreexternal", "--outputjson"]
+    environment = {} if INSTALLED else {"PYTHONPATH": str(PACKAGES)}
+    report = json.loads(_run([*command, "--pythonpath", sys.executable], folder, environment))
+    symbols = report["typeCompleteness"]["symbols"]
+    assert len(symbols) > 1000
+    return [
+        f"{symbol['name']}: {diagnostic['message']}"
+        for symbol in symbols
+        if symbol["isExported"] and not symbol["isTypeKnown"]
+        for diagnostic in symbol["diagnostics"]
+    ]
 
 
 def expected(checker: str, file: Path) -> set[Finding]:

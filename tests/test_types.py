@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .checkers import CHECKERS, expected
+from .checkers import CHECKERS, expected, untyped
 
 FILES = sorted((Path(__file__).parent / "typing").glob("*.py"))
 
@@ -23,3 +23,7 @@ def test_checker_reports_what_the_comments_say(checker: str, tmp_path: Path) -> 
     found = CHECKERS[checker](FILES, tmp_path)
     assert sorted(found - wanted) == [], "reported, but not expected"
     assert sorted(wanted - found) == [], "expected, but not reported"
+
+
+def test_every_public_name_has_a_type(tmp_path: Path) -> None:
+    assert untyped("pystrix_typed", tmp_path) == []

@@ -49,13 +49,13 @@ class Link(asyncio.Protocol):
 
     def __init__(self, protocol: Protocol) -> None:
         loop = asyncio.get_running_loop()
-        self.protocol = protocol
-        self.inbox = b""
-        self.ended = False
-        self.busy = False
-        self.clock = loop.time
+        self.protocol: Protocol = protocol
+        self.inbox: bytes = b""
+        self.ended: bool = False
+        self.busy: bool = False
+        self.clock: Callable[[], float] = loop.time
         self.trace: Callable[[bool, bytes], object] | None = None
-        self.closed = loop.create_future()
+        self.closed: asyncio.Future[None] = loop.create_future()
         self._loop = loop
         self._asyncio_future_blocking = False
         self._wakeup: Callable[[Link], object] | None = None
@@ -188,7 +188,7 @@ class Turn:
     __slots__ = ("_waiting", "taken")
 
     def __init__(self) -> None:
-        self.taken = False
+        self.taken: bool = False
         self._waiting: deque[asyncio.Future[None]] | None = None
 
     async def take(self) -> None:

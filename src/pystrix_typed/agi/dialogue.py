@@ -85,7 +85,7 @@ class Dialogue:
     """
 
     def __init__(self, redactor: Redactor, keyed: Keyed | None = None) -> None:
-        self.keyed = Keyed() if keyed is None else keyed
+        self.keyed: Keyed = Keyed() if keyed is None else keyed
         self._redactor = redactor
         self._halves = {True: bytearray(), False: bytearray()}
         self._skipping = {True: False, False: False}

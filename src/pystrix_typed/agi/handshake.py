@@ -31,9 +31,9 @@ class Handshake:
     __slots__ = ("_limits", "_proxied", "_seen", "begun", "peer", "received")
 
     def __init__(self, peer: Peer, limits: Limits) -> None:
-        self.peer = peer
-        self.received = bytearray()
-        self.begun = False
+        self.peer: Peer = peer
+        self.received: bytearray = bytearray()
+        self.begun: bool = False
         self._limits = limits
         self._proxied = limits.is_proxy(peer.host)
         self._seen = 0

@@ -114,16 +114,16 @@ class Call:
     )
 
     def __init__(self, peer: Peer) -> None:
-        self.id = f"{_prefix}-{next(_numbers):x}"
-        self.peer = peer
-        self.started = monotonic()
+        self.id: str = f"{_prefix}-{next(_numbers):x}"
+        self.peer: Peer = peer
+        self.started: float = monotonic()
         self.ended: float | None = None
         self.request: Request | None = None
-        self.pattern = ""
-        self.outcome = ""
+        self.pattern: str = ""
+        self.outcome: str = ""
         self.error: BaseException | None = None
         #: How many commands were executed.
-        self.commands = 0
+        self.commands: int = 0
 
     @property
     def duration(self) -> float:
@@ -242,8 +242,8 @@ class Observers:
         self._see_command = [
             each.command for each in self._all if type(each).command is not Observer.command
         ]
-        self.see_commands = bool(self._see_command)
-        self.see_wire = any(each.wants_wire for each in self._all)
+        self.see_commands: bool = bool(self._see_command)
+        self.see_wire: bool = any(each.wants_wire for each in self._all)
 
     @property
     def all(self) -> tuple[Observer, ...]:

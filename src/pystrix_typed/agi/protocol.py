@@ -103,6 +103,8 @@ class Protocol(Stream):
         "sending",
     )
 
+    now: float
+
     def __init__(
         self,
         *,
@@ -124,7 +126,7 @@ class Protocol(Stream):
         self._unsure = False
         self.asterisk_version: tuple[int, ...] = ()
         self.reply: Reply | None = None
-        self.sending = False
+        self.sending: bool = False
 
     # ---- what the driver calls ----
 

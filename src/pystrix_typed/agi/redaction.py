@@ -240,7 +240,7 @@ class Remembering(Observer):
     """
 
     def __init__(self, redactor: Redactor | None = None) -> None:
-        self.redactor = Redactor() if redactor is None else redactor
+        self.redactor: Redactor = Redactor() if redactor is None else redactor
         self._calls: dict[str, Keyed] = {}
 
     def keyed(self, call: Call) -> Keyed:

@@ -109,7 +109,7 @@ class Service(Generic[S, T]):
         on_command: Callable[[Call, CommandEvent], object] | None,
     ) -> None:
         _load_everything()
-        self.limits = limits
+        self.limits: Limits = limits
         self.verify_values = verify_values
         self._address: tuple[str, int] = (interface, port)
         self._router: Router[S, T] = Router()

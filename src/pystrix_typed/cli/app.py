@@ -36,7 +36,7 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="pystrix-typed",
     help="Typed Asterisk AGI.",
     no_args_is_help=True,

@@ -53,7 +53,7 @@ class Worker:
         self.pid = pid
         self.channel = channel
         self.replaces = replaces
-        self.born = time.monotonic()
+        self.born: float = time.monotonic()
         self.state = ""
         self.why = ""
         self.has_port = False
@@ -107,8 +107,8 @@ class Crew:
         self._waits_for_change = waits_for_change
         self._metrics = metrics
         self.members: dict[int, Worker] = {}
-        self.ending = False
-        self.failed = False
+        self.ending: bool = False
+        self.failed: bool = False
         self._worked = False
         #: Workers that are to be replaced, one after the other, and who replaces the first.
         self._queue: list[Worker] = []

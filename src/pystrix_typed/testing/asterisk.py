@@ -106,7 +106,7 @@ class SimulatedAsterisk:
         answers: Mapping[str, OwnAnswer] | None = None,
         faults: Sequence[Fault] = (),
     ) -> None:
-        self.exchange = Exchange(
+        self.exchange: Exchange = Exchange(
             release=Release(version, commands),
             sounds=Sounds(sounds, core=core_sounds),
             database=Database(database),

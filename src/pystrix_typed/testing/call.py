@@ -80,7 +80,9 @@ class SimulatedCall:
         self.stderr = b""
         if dead:
             channel.hung_up, channel.hung_up_by = True, "caller"
-        self.dialogue = Dialogue(channel, environment, network=network, eagi=eagi, faults=faults)
+        self.dialogue: Dialogue = Dialogue(
+            channel, environment, network=network, eagi=eagi, faults=faults
+        )
         self._person = Person(caller, channel)
         self._limit = milliseconds(limit)
         self._out = b""

@@ -76,11 +76,13 @@ class Dialogue:
         faults: Sequence[Fault] = (),
     ) -> None:
         self.eagi = eagi
-        self.over = self.cut = self.dead = False
-        self.signals = 0
+        self.over: bool = False
+        self.cut: bool = False
+        self.dead: bool = False
+        self.signals: int = 0
         self.speech: SpeechObject | None = None
-        self.hangup_asked = False
-        self.exit_status = 0
+        self.hangup_asked: bool = False
+        self.exit_status: int = 0
         self.not_found = False
         self._channel = channel
         self._environment = environment

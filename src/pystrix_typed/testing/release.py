@@ -42,7 +42,7 @@ class Release:
     def __init__(self, version: str, own: Iterable[Command] = ()) -> None:
         self.version = version
         self._own = tuple(own)
-        self.numbers = _numbers(version)
+        self.numbers: tuple[int, ...] = _numbers(version)
 
     def since(self, *firsts: str) -> bool:
         """Tell whether it has what came with these releases, one for each branch that got it."""

@@ -22,7 +22,7 @@ class Appointment:
     __slots__ = ("_act", "moment")
 
     def __init__(self, moment: int, act: Callable[[], object]) -> None:
-        self.moment = moment
+        self.moment: int = moment
         self._act: Callable[[], object] | None = act
 
     @property
@@ -51,7 +51,7 @@ class Timeline:
     """
 
     def __init__(self) -> None:
-        self.now = 0
+        self.now: int = 0
         self._count = 0
         self._coming: list[tuple[int, int, Appointment]] = []
 
