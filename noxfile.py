@@ -26,6 +26,7 @@ nox.options.sessions = [
     "fuzz",
     "docs",
     "asterisk",
+    "newest",
     "deploy",
     "drift",
 ]
@@ -68,7 +69,7 @@ def group(*names: str) -> list[str]:
     return list(nox.project.dependency_groups(PYPROJECT, *names))
 
 
-def install_wheel(session: nox.Session, *groups: str) -> None:
+def install_wheel(session: nox.Session, *groups: str) -> Path:
     """Build the wheel and install it with all extras: what is tested is what people get."""
     session.install(*group("build", *groups))
     folder = Path(session.create_tmp()) / "wheel"
@@ -78,6 +79,7 @@ def install_wheel(session: nox.Session, *groups: str) -> None:
     session.install(f"{wheel}[cli,codegen,metrics,otel,uvloop]")
     # The version may be the same as that of the wheel that was here before.
     session.install("--force-reinstall", "--no-deps", str(wheel))
+    return wheel
 
 
 @nox.session(python=OLDEST)
@@ -170,6 +172,21 @@ def asterisk(session: nox.Session) -> None:
 
 
 @nox.session(python=OLDEST)
+def newest(session: nox.Session) -> None:
+    """Run the tests with the Python of the provisioned Asterisk's system, newer than those here."""
+    if sys.platform != "linux":
+        session.skip("a real Asterisk needs Linux")
+    arguments = [argument for argument in session.posargs if argument != REQUIRE]
+    required = REQUIRE in session.posargs or bool(os.environ.get("CI"))
+    wheel = install_wheel(session, "tests")
+    codes = [0] if required else range(256)
+    session.run("python", "tests/asterisk/provision.py", "22", success_codes=codes)
+    command = ["python", "-m", "tests.asterisk.newest", str(wheel), "--numprocesses=auto"]
+    # 2: it is not here, which has been said.
+    session.run(*command, "--dist=loadgroup", *arguments, success_codes=[0] if required else [0, 2])
+
+
+@nox.session(python=OLDEST)
 def deploy(session: nox.Session) -> None:
     """Put calls through a real HAProxy and a real name server (``-- --require``: as above)."""
     arguments = [argument for argument in session.posargs if argument != REQUIRE]
@@ -211,3 +228,13 @@ def bench(session: nox.Session) -> None:
     """Compare start-up, servers and memory with other libraries (``-- --full`` takes longer)."""
     session.install("pip", *PYPROJECT["project"]["optional-dependencies"]["codegen"])
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(python=OLDEST)
+def release(session: nox.Session) -> None:
+    """Build the archives in dist, and go through the list that a release must pass."""
+    install_wheel(session, "tests")
+    session.install("twine")
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    session.run("python", "-m", "hatchling", "build", "-d", "dist", silent=True)
+    session.run("python", "-m", "tests.release", "dist", *PYTHONS)

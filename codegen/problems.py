@@ -49,5 +49,5 @@ class SpecError(Exception):
         for problem in sorted(problems):
             # What an alias repeats is wrong in one place only.
             found.setdefault((problem.file, problem.line, problem.message), problem)
-        self.problems = tuple(found.values())
+        self.problems: tuple[Problem, ...] = tuple(found.values())
         super().__init__("\n".join(map(str, self.problems)))

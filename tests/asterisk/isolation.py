@@ -21,6 +21,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .provision import system_environment
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -36,8 +38,9 @@ def why_not_possible() -> str | None:
     """Return why cells cannot be made here, in a few words, or None if they can."""
     if os.geteuid() != 0:
         return "needs root (chroot and namespaces)"
+    path = system_environment()["PATH"]
     for tool in ("unshare", "setpriv", "chroot", "mount"):
-        if shutil.which(tool) is None:
+        if shutil.which(tool, path=path) is None:
             return f"needs the command `{tool}`"
     probe = subprocess.run(
         ["unshare", "--mount", "--pid", "--fork", "--kill-child", "true"],
@@ -124,6 +127,7 @@ class Cell:
         with output.open("ab") as log:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "sh", "-c", guard, "\n".join(script)],
+                env=system_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

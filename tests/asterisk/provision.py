@@ -36,6 +36,7 @@ __all__ = [
     "cache_folder",
     "installed_version",
     "provision",
+    "system_environment",
 ]
 
 CACHE_VARIABLE = "PYSTRIX_TYPED_ASTERISK_CACHE"
@@ -94,6 +95,11 @@ def cache_folder() -> Path:
     return Path(base).expanduser().absolute() / "pystrix-typed" / "asterisk"
 
 
+def system_environment() -> dict[str, str]:
+    """Give the environment in which a superuser's programs are found (``chroot``, for one)."""
+    return {**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"}
+
+
 def installed_version(root: Path) -> str | None:
     """Ask the Asterisk in a tree for its version.
 
@@ -104,7 +110,11 @@ def installed_version(root: Path) -> str | None:
     if not (root / "usr" / "sbin" / "asterisk").exists():
         return None
     answer = subprocess.run(
-        ["chroot", str(root), "asterisk", "-V"], capture_output=True, text=True, check=False
+        ["chroot", str(root), "asterisk", "-V"],
+        env=system_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     match = re.search(r"Asterisk (\d[\d.]*)", answer.stdout)
     return match.group(1).rstrip(".") if answer.returncode == 0 and match else None
@@ -162,6 +172,7 @@ def _build(release: Release, cache: Path) -> str:
             # so an interrupted run leaves a folder that can simply be deleted.
             done = subprocess.run(
                 ["unshare", "--mount", "--", *command],
+                env=system_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -184,7 +195,7 @@ def _build(release: Release, cache: Path) -> str:
 
 def _debootstrap() -> str:
     """Find debootstrap, installing it where that is possible."""
-    found = shutil.which("debootstrap", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    found = shutil.which("debootstrap", path=system_environment()["PATH"])
     if found:
         return found
     if shutil.which("apt-get") is None:
@@ -200,7 +211,7 @@ def _debootstrap() -> str:
         )
         if done.returncode != 0:
             raise ProvisionError(f"debootstrap is missing and `{' '.join(command)}` failed")
-    found = shutil.which("debootstrap", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    found = shutil.which("debootstrap", path=system_environment()["PATH"])
     if found is None:
         raise ProvisionError("debootstrap was installed but cannot be found")
     return found
