@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -56,6 +57,8 @@ def _version(version: str) -> Check:
 
 
 def _git(*arguments: str) -> str:
+    if shutil.which("git") is None:
+        return "git is not installed"
     done = subprocess.run(
         ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
