@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-import runpy
+import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LIMIT = 20
+#: An install names the plugin itself, and takes being told twice.
+LOADED = ["-p", "no:cacheprovider", "-p", "pystrix_typed.pytest_plugin"]
 
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-SCRIPT, SERVER, EDITOR = blocks("python")
+SCRIPT, SERVER, LOOP, TEST, EDITOR = blocks("python")
 
 
 def pin(keys: str) -> Mapping[str, str]:
@@ -57,23 +59,46 @@ def test_script_says_goodbye_when_nothing_is_entered() -> None:
 )
 @pytest.mark.parametrize("hangs_up_at", ["", "STREAM FILE"])
 def test_server_greets(
-    database: dict[tuple[str, str], str], customer: str, hangs_up_at: str, tmp_path: Path
+    database: dict[tuple[str, str], str], customer: str, hangs_up_at: str
 ) -> None:
-    file = tmp_path / "readme_server.py"
-    file.write_text(SERVER, encoding="utf-8")
-    greet: agi.Handler = runpy.run_path(str(file), run_name="readme_server")["greet"]
     asterisk = SimulatedAsterisk(database=database, sounds={"hello-world": 1.2})
-    with agi.FastAGIServer(port=0) as server:
-        server.register_script_handler("greet", greet)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        call = asterisk.call_server(
-            *server.server_address,
-            "greet?family=customers",
-            faults=[HungUp(hangs_up_at, after=0.5)] if hangs_up_at else [],
-        )
-    assert call.variables["CUSTOMER"] == customer
-    last = "5550123 hung up" if hangs_up_at else f"{customer} pressed None"
-    assert call.log == [last]
+    server = made_by(SERVER)
+    assert isinstance(server, agi.FastAGIServer)
+    call = asterisk.call(
+        server,
+        "greet?family=customers",
+        faults=[HungUp(hangs_up_at, after=0.5)] if hangs_up_at else [],
+    )
+    assert call.log == [f"{customer} hung up" if hangs_up_at else f"{customer} pressed None"]
+
+
+def test_asyncio_server_says_the_number() -> None:
+    server = made_by(LOOP)
+    assert isinstance(server, agi.aio.FastAGIServer)
+    asterisk = SimulatedAsterisk(sounds={"agent-user": 1.2})
+    caller = Caller().hears("agent-user").presses("4711#")
+    assert asyncio.run(asterisk.call_async(server, "account", caller=caller)).said == ["4711"]
+
+
+def made_by(source: str) -> object:
+    """Give the server that a program makes; it listens nowhere."""
+    names: dict[str, object] = {"__name__": "readme"}
+    exec(compile(source, "README.md", "exec"), names)
+    return names["server"]
+
+
+def test_the_test_passes(tmp_path: Path) -> None:
+    (tmp_path / "greet.py").write_text(SERVER, encoding="utf-8")
+    (tmp_path / "test_greet.py").write_text(TEST, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *LOADED, str(tmp_path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("checker", CHECKERS)
@@ -81,9 +106,11 @@ def test_editor_reports_what_the_comments_say(checker: str, tmp_path: Path) -> N
     written, checked = tmp_path / "written", tmp_path / "checked"
     written.mkdir()
     checked.mkdir()
-    files = [written / name for name in ("script.py", "server.py", "editor.py")]
-    for file, text in zip(files, (SCRIPT, SERVER, EDITOR), strict=True):
-        file.write_text(text, encoding="utf-8")
+    texts = {"script": SCRIPT, "greet": SERVER, "loop": LOOP, "test_greet": TEST, "editor": EDITOR}
+    files: list[Path] = []
+    for name, text in texts.items():
+        files.append(written / f"{name}.py")
+        files[-1].write_text(text, encoding="utf-8")
     found = CHECKERS[checker](files, checked)
     assert found == {finding for file in files for finding in expected(checker, file)}
     assert found, "a checker that finds nothing has not looked"
