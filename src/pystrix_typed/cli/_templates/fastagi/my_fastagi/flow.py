@@ -1,0 +1,35 @@
+"""What happens in a call."""
+
+from pystrix_typed import agi
+from pystrix_typed.agi import core
+
+DIGITS = 4
+PROMPTS = ("vm-enter-num-to-call", "please-try-again", "please-try-again")
+
+
+def take_call(session: agi.FastAGI, request: agi.Request) -> None:
+    """Ask for a number, say it back, and leave it in the channel variable NUMBER.
+
+    The address in the dialplan may say how often to ask: ``agi://host/number?tries=2``.
+
+    When the caller hangs up, the command that is running raises `agi.AGIHangup`. That is the usual
+    end of a call, and need not be caught.
+    """
+    tries = int(request.query.get("tries", "3"))
+    session.execute(core.Answer())
+    number = ask_for_number(session, tries)
+    session.execute(core.SetVariable("NUMBER", number))
+    if number:
+        session.execute(core.StreamFile("you-entered"))
+        session.execute(core.SayDigits(number))
+    session.execute(core.StreamFile("vm-goodbye"))
+
+
+def ask_for_number(session: agi.Session, tries: int) -> str:
+    """Give what the caller enters, or an empty text when there is none after some tries."""
+    for prompt in PROMPTS[:tries]:
+        entry = session.execute(core.GetData(prompt, timeout=5000, max_digits=DIGITS))
+        digits = entry.digits
+        if len(digits) == DIGITS and digits.isdecimal():
+            return digits
+    return ""
