@@ -1,8 +1,12 @@
-"""How long the property tests look for trouble: ``HYPOTHESIS_PROFILE=deep`` looks all night."""
+"""What holds for all tests: how they are interrupted, and how long they look for trouble.
+
+``HYPOTHESIS_PROFILE=deep`` has the property tests look all night.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -11,3 +15,7 @@ _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("default", deadline=None, max_examples=60, suppress_health_check=_SLOW)
 settings.register_profile("deep", deadline=None, max_examples=20_000, suppress_health_check=_SLOW)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+# A shell has what it starts in the background ignore this, and that is inherited.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
