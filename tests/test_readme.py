@@ -23,9 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LIMIT = 20
 #: An install names the plugin itself.
-LOADED = ["-p", "no:cacheprovider"]
-if not INSTALLED:
-    LOADED += ["-p", "pystrix_typed.pytest_plugin"]
+LOADED = () if INSTALLED else ("-p", "pystrix_typed.pytest_plugin")
 
 
 def blocks(language: str) -> list[str]:
@@ -93,7 +91,7 @@ def test_the_test_passes(tmp_path: Path) -> None:
     (tmp_path / "greet.py").write_text(SERVER, encoding="utf-8")
     (tmp_path / "test_greet.py").write_text(TEST, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *LOADED, str(tmp_path)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *LOADED, str(tmp_path)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
