@@ -133,6 +133,40 @@ def new(
 
 
 @app.command()
+def doctor(
+    asterisk_config: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="asterisk.conf or its folder, if not the usual one."),
+    ] = None,
+    script: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="An AGI script to look at; may be repeated."),
+    ] = None,
+    server: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="A server to call: agi://host:port/path; repeatable."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of lines.")
+    ] = False,
+) -> None:
+    """Look for what keeps calls from working on this machine, and say what to do about it.
+
+    It looks at Python, at Asterisk and its folder for scripts, at scripts, and at servers. It
+    changes nothing; a server gets one call, whose caller hangs up at its first command. Run it as
+    root to find out what Asterisk's user may do.
+
+    Exit status: 0 there is no problem, 1 there is one, 2 an option is wrong.
+    """
+    from pystrix_typed.cli import doctor as module
+
+    status = module.doctor(
+        config=asterisk_config, scripts=script or (), servers=server or (), as_json=as_json
+    )
+    raise typer.Exit(status)
+
+
+@app.command()
 def generate(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if anything would change.")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "new"]
 
-KINDS = {
+KINDS: dict[str, str] = {
     "agi": "an AGI script, which Asterisk starts for each call",
     "fastagi": "a FastAGI server with a thread for each call",
     "asyncio": "a FastAGI server with an asyncio task for each call",
