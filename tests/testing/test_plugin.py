@@ -201,7 +201,7 @@ def test_it_costs_nothing_unused(
         import sys
         def test_nothing():
             loaded = {name for name in sys.modules if name.startswith("pystrix_typed.")}
-            assert loaded == {"pystrix_typed.pytest_plugin"}
+            assert loaded == {"pystrix_typed.pytest_plugin", "pystrix_typed._pytest_fixtures"}
         """
     )
     pytester.makeini("[pytest]")

@@ -1,0 +1,241 @@
+"""The hooks and the fixtures of `pystrix_typed.pytest_plugin`, where pytest finds them."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Generator
+    from pathlib import Path
+    from typing import Unpack
+
+    from pystrix_typed.agi import FastAGIServer
+    from pystrix_typed.agi.aio import FastAGIServer as AioServer
+    from pystrix_typed.pytest_plugin import (
+        AgiCall,
+        AgiCallAsync,
+        AgiScript,
+        AgiServer,
+        AgiTranscript,
+    )
+    from pystrix_typed.testing import CallOptions, SimulatedAsterisk, SimulatedCall
+    from pystrix_typed.testing.handlers import AsyncHandler, Handler
+
+__all__ = [
+    "agi_call",
+    "agi_call_async",
+    "agi_script",
+    "agi_server",
+    "agi_transcript",
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_generate_tests",
+    "pytest_runtest_makereport",
+    "simulated_asterisk",
+]
+
+_UPDATE = "--update-transcripts"
+_MARK, _CALLERS = "simulated_asterisk", "agi_callers"
+_PATIENCE = 10.0
+_calls = pytest.StashKey["list[SimulatedCall]"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that keeps dialogues."""
+    group = parser.getgroup("pystrix-typed")
+    about = "keep the dialogues of calls that tests compare with agi_transcript"
+    group.addoption(_UPDATE, action="store_true", default=False, help=about)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Describe the markers."""
+    config.addinivalue_line(
+        "markers",
+        f"{_MARK}(version, **options): what the Asterisk of the test's calls is; the arguments are "
+        "those of pystrix_typed.testing.SimulatedAsterisk",
+    )
+    config.addinivalue_line(
+        "markers",
+        f"{_CALLERS}(name=Caller()...): run the test once for each caller, who is the fixture "
+        "agi_caller",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test once for each of its callers."""
+    mark = metafunc.definition.get_closest_marker(_CALLERS)
+    if mark is None:
+        return
+    if "agi_caller" not in metafunc.fixturenames:
+        raise pytest.UsageError(f"{metafunc.definition.nodeid}: {_CALLERS} needs agi_caller")
+    metafunc.parametrize("agi_caller", list(mark.kwargs.values()), ids=list(mark.kwargs))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the dialogues of a test's calls when it fails."""
+    report = yield
+    if report.failed:
+        none: list[SimulatedCall] = []
+        made = item.stash.get(_calls, none)
+        for number, call in enumerate(made, 1):
+            report.sections.append((f"AGI call {number}", _shown(call)))
+    return report
+
+
+def _shown(call: SimulatedCall) -> str:
+    """Give a call's dialogue with the line marked at which it went wrong."""
+    lines = [str(entry) for entry in call.transcript]
+    wrong = None
+    if call.failure is not None or call.error is not None:
+        # The last thing that the script did before.
+        places = [at for at, entry in enumerate(call.transcript) if entry.source == "script"]
+        wrong = places[-1] if places else None
+    marked = [f"{'=>' if at == wrong else '  '} {line}" for at, line in enumerate(lines)]
+    error = call.failure or call.error
+    if error is not None:
+        marked.append(f"   {type(error).__name__}: {str(error).partition(chr(10))[0]}")
+    marked.append(f"   {call!r}")
+    return "\n".join(marked)
+
+
+def _keep(request: pytest.FixtureRequest, call: SimulatedCall) -> SimulatedCall:
+    node: pytest.Item = request.node
+    node.stash.setdefault(_calls, []).append(call)
+    return call
+
+
+@pytest.fixture
+def simulated_asterisk(request: pytest.FixtureRequest) -> SimulatedAsterisk:
+    """Give the Asterisk of the test, as the marker of the same name has it."""
+    from pystrix_typed.testing import SimulatedAsterisk
+
+    node: pytest.Item = request.node
+    mark = node.get_closest_marker(_MARK)
+    return SimulatedAsterisk(*mark.args, **mark.kwargs) if mark else SimulatedAsterisk()
+
+
+@pytest.fixture
+def agi_call(request: pytest.FixtureRequest, simulated_asterisk: SimulatedAsterisk) -> AgiCall:
+    """Give what calls a blocking handler, or a server's handlers, in this process."""
+
+    def call(
+        handler: Handler | FastAGIServer,
+        script: str = "",
+        *,
+        check: bool = True,
+        **options: Unpack[CallOptions],
+    ) -> SimulatedCall:
+        made = simulated_asterisk.call(handler, script, check=False, **options)
+        _keep(request, made)
+        if check:
+            made.raise_errors()
+        return made
+
+    return call
+
+
+@pytest.fixture
+def agi_call_async(
+    request: pytest.FixtureRequest, simulated_asterisk: SimulatedAsterisk
+) -> AgiCallAsync:
+    """Give what calls an asyncio handler in the test's own loop, whose time is virtual then."""
+
+    async def call(
+        handler: AsyncHandler | AioServer,
+        script: str = "",
+        *,
+        check: bool = True,
+        **options: Unpack[CallOptions],
+    ) -> SimulatedCall:
+        made = await simulated_asterisk.call_async(handler, script, check=False, **options)
+        _keep(request, made)
+        if check:
+            made.raise_errors()
+        return made
+
+    return call
+
+
+@pytest.fixture
+def agi_script(request: pytest.FixtureRequest, simulated_asterisk: SimulatedAsterisk) -> AgiScript:
+    """Give what runs an AGI script in a process of its own."""
+
+    def run(
+        path: str | os.PathLike[str],
+        *words: str,
+        check: bool = True,
+        **options: Unpack[CallOptions],
+    ) -> SimulatedCall:
+        command = [sys.executable, path, *words]
+        made = simulated_asterisk.run_script(command, check=False, **options)
+        _keep(request, made)
+        if check:
+            made.raise_errors()
+        return made
+
+    return run
+
+
+@pytest.fixture
+def agi_server(
+    request: pytest.FixtureRequest, simulated_asterisk: SimulatedAsterisk
+) -> Generator[AgiServer, None, None]:
+    """Give what runs a blocking server for the test, and calls it over TCP."""
+    running: list[tuple[FastAGIServer, threading.Thread]] = []
+
+    def call(
+        server: FastAGIServer,
+        script: str = "",
+        *,
+        check: bool = True,
+        **options: Unpack[CallOptions],
+    ) -> SimulatedCall:
+        host, port = server.server_address
+        if not any(each is server for each, _ in running):
+            thread = threading.Thread(target=server.serve_forever, name="agi_server")
+            thread.start()
+            running.append((server, thread))
+        made = simulated_asterisk.call_server(host, port, script, check=False, **options)
+        _keep(request, made)
+        if check:
+            made.raise_errors()
+        return made
+
+    yield call
+    for server, thread in running:
+        server.shutdown(0.0)
+        thread.join(_PATIENCE)
+
+
+@pytest.fixture
+def agi_transcript(request: pytest.FixtureRequest) -> AgiTranscript:
+    """Give what compares a call's dialogue with the one kept in ``__transcripts__``."""
+    node: pytest.Item = request.node
+    folder: Path = request.path.parent / "__transcripts__" / request.path.stem
+
+    def compare(call: SimulatedCall, name: str = "") -> None:
+        stem = "".join([c if c.isalnum() or c in "-_." else "-" for c in name or node.name])
+        file = folder / f"{stem}.txt"
+        found = f"{call.transcript}\n"
+        if request.config.getoption(_UPDATE):
+            folder.mkdir(parents=True, exist_ok=True)
+            file.write_text(found, encoding="utf-8", errors="surrogateescape")
+            return
+        if not file.exists():
+            pytest.fail(f"no dialogue is kept in {file}; {_UPDATE} keeps this one", pytrace=False)
+        kept = file.read_text(encoding="utf-8", errors="surrogateescape")
+        if kept != found:
+            from difflib import unified_diff
+
+            lines = unified_diff(kept.splitlines(), found.splitlines(), "kept", "now", lineterm="")
+            pytest.fail("the dialogue is another one:\n" + "\n".join(lines), pytrace=False)
+
+    return compare
