@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     missing = [package for module, package in NEEDS.items() if find_spec(module) is None]
     if missing:
-        return _fail(f"needs {', '.join(missing)}: install the extra codegen")
+        return _fail(f"needs {', '.join(missing)}: pip install 'pystrix-typed[codegen]'")
     return _generate(options.spec, options.out, check=options.check)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -10,11 +13,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 import pystrix_typed
+from pystrix_typed.cli.app import app
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LIMIT = 60
+COMMANDS = ["demo", "new", "serve", "call", "doctor", "commands", "check", "generate"]
 
 
 def run(
@@ -44,6 +49,9 @@ sys.meta_path[:] = map(Without, sys.meta_path)
 """
 MAIN = "from pystrix_typed.cli import main\nraise SystemExit(main())"
 
+#: What a shell puts into the background does not hear of Ctrl-C, and hands that on.
+HEARING = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
 
 def without(*modules: str) -> str:
     """Give code that runs the command line as if these were not installed."""
@@ -55,18 +63,110 @@ def test_version_is_that_of_the_package() -> None:
     assert (done.returncode, done.stdout) == (0, f"pystrix-typed {pystrix_typed.__version__}\n")
 
 
-def test_help_names_the_commands() -> None:
-    done = run("--help")
-    assert done.returncode == 0
-    for command in ("demo", "generate"):
-        assert command in done.stdout
-
-
-@pytest.mark.parametrize("arguments", [["--nonsense"], ["nonsense"], ["demo", "--nonsense"]])
-def test_what_it_does_not_know_is_a_usage_error(arguments: list[str]) -> None:
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], []])
+def test_help_names_the_commands_on_a_line_each(arguments: list[str]) -> None:
     done = run(*arguments)
-    assert done.returncode == 2
-    assert "nonsense" in done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = re.findall(r"^  ([a-z]+) +\S.*\.$", done.stdout, re.MULTILINE)
+    assert listed == COMMANDS
+    assert len(app.registered_commands) == len(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_in_a_pipe_is_plain_and_tells_the_statuses(command: str) -> None:
+    done = run(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.isascii()
+    assert done.stdout.startswith(f"Usage: pystrix-typed {command} ")
+    assert "Exit status: 0 " in " ".join(done.stdout.split())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudo-terminal")
+@pytest.mark.parametrize("plain", [True, False])
+def test_on_a_terminal_help_has_colours_unless_they_are_not_wanted(plain: bool) -> None:
+    told = on_terminal("--help", environment={"NO_COLOR": "1"} if plain else {})
+    assert "Browse and search the AGI commands." in re.sub(r"\x1b\[[\d;]*m", "", told)
+    # Bold is no colour.
+    assert bool(re.search(r"\x1b\[[\d;]*3\dm", told)) is not plain
+
+
+def on_terminal(*arguments: str, environment: dict[str, str]) -> str:
+    """Give what is printed on a pseudo-terminal."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    inherited = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "pystrix_typed", *arguments],
+        stdout=theirs,
+        env=inherited | {"TERM": "xterm-256color", "COLUMNS": "90"} | environment,
+    ) as process:
+        os.close(theirs)
+        told = b""
+        try:
+            while piece := os.read(ours, 65536):
+                told += piece
+        except OSError:  # Linux's way to say that the other end is closed
+            pass
+        os.close(ours)
+        assert process.wait(LIMIT) == 0
+    return told.decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--nonsense"], "no such option: --nonsense; see pystrix-typed --help"),
+        (["nonsense"], "no such command 'nonsense'; see pystrix-typed --help"),
+        (["demo", "--nonsense"], "no such option: --nonsense; see pystrix-typed demo --help"),
+        (["serve"], "missing argument 'MODULE:SERVER'; see pystrix-typed serve --help"),
+        (
+            ["doctor", "--server"],
+            "option '--server' requires an argument; see pystrix-typed doctor --help",
+        ),
+        (
+            ["new", "pbx", "x"],
+            "invalid value for 'kind': .*'pbx' is not one of .*; see pystrix-typed new --help",
+        ),
+    ],
+)
+def test_what_it_does_not_know_is_one_line(arguments: list[str], told: str) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(rf"pystrix-typed: {told}\n", done.stderr)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break in another way there")
+@pytest.mark.parametrize("arguments", [["demo"], ["commands", "--json"], ["--help"]])
+def test_nobody_reads_to_the_end(arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "pystrix_typed", *arguments],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        timeout=LIMIT,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT")
+def test_interrupted_it_ends_without_a_word() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"agi://127.0.0.1:{server.getsockname()[1]}/"
+        with subprocess.Popen(
+            [sys.executable, "-c", HEARING + MAIN, "call", url, "--timeout=50"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        ) as process:
+            connection, _ = server.accept()
+            with connection:
+                assert connection.recv(1)  # it waits for a command now
+                process.send_signal(signal.SIGINT)
+                _, told = process.communicate(timeout=LIMIT)
+    assert (process.returncode, told) == (130, b"")
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
@@ -82,7 +182,7 @@ def test_generate_without_its_extra_says_how_to_get_it(missing: str) -> None:
     done = run("generate", "--check", code=without(missing))
     assert done.returncode == 2
     assert done.stdout == ""
-    assert re.fullmatch(r".*install the extra codegen\n", done.stderr)
+    assert re.fullmatch(r".*: pip install 'pystrix-typed\[codegen\]'\n", done.stderr)
 
 
 def test_generate_hands_its_options_on(tmp_path: Path) -> None:

@@ -18,6 +18,6 @@ def main() -> int:
     if any(find_spec(name) is None for name in NEEDS):
         print("pystrix-typed needs its extra: pip install 'pystrix-typed[cli]'", file=sys.stderr)
         return 2
-    from pystrix_typed.cli.app import run
+    from pystrix_typed.cli.run import run
 
     return run()

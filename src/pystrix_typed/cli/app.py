@@ -1,69 +1,35 @@
 """The commands and their options; what a command does stands in a module of its own.
 
-What keeps a command from working it reports by raising `Problem`: one line for people, and no
-traceback.
+What keeps a command from working it reports by raising `Problem`, which `run` makes one line of.
 """
 
 from __future__ import annotations
 
-import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pystrix_typed import __version__
+from pystrix_typed.cli.choices import Kind, LogFormat, LogLevel, next_words
 from pystrix_typed.cli.documentation import DEFAULT
-from pystrix_typed.cli.problem import Problem
 
-__all__ = ["app", "run"]
-
-
-class LogFormat(StrEnum):
-    """How log lines are written."""
-
-    TEXT = "text"
-    JSON = "json"
+__all__ = ["PROGRAM", "app"]
 
 
-class LogLevel(StrEnum):
-    """The levels of logging."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class Kind(StrEnum):
-    """What `new` makes."""
-
-    AGI = "agi"
-    FASTAGI = "fastagi"
-    ASYNCIO = "asyncio"
-
+PROGRAM: str = "pystrix-typed"
 
 app: typer.Typer = typer.Typer(
-    name="pystrix-typed",
-    help="Typed Asterisk AGI.",
-    no_args_is_help=True,
-    add_completion=False,
+    name=PROGRAM,
+    epilog="'pystrix-typed COMMAND --help' explains one. Begin with 'demo', then with 'new'.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-def run() -> int:
-    """Run the command line; give the exit status."""
-    try:
-        app()
-    except Problem as problem:
-        print(f"pystrix-typed: {problem}", file=sys.stderr)
-        return problem.status
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
-    return 0
+def _complete_words(context: typer.Context, incomplete: str) -> list[str]:
+    given: list[str] = context.params.get("words") or []
+    return list(next_words(given, incomplete))
 
 
 def _show_version(asked: bool) -> None:
@@ -81,10 +47,10 @@ def options(
         ),
     ] = False,
 ) -> None:
-    """Typed Asterisk AGI."""
+    """Typed Asterisk AGI: see a call, begin a call flow, test it, serve it."""
 
 
-@app.command()
+@app.command(short_help="Play an example call, and show what is said in it.")
 def demo(
     asterisk: Annotated[
         bool,
@@ -94,13 +60,16 @@ def demo(
         ),
     ] = False,
 ) -> None:
-    """Play an example call, and print what was said and what it became in Python."""
+    """Play an example call, and print what was said and what it became in Python.
+
+    Exit status: 0 it came to its end, 1 it did not, 2 there can be no real Asterisk here.
+    """
     from pystrix_typed.cli import demo as module
 
     module.play(real=asterisk)
 
 
-@app.command()
+@app.command(short_help="Make a project to begin with: a call flow and its tests.")
 def new(
     kind: Annotated[
         Kind,
@@ -132,96 +101,7 @@ def new(
     module.new(kind.value, folder, name=name, python=python)
 
 
-@app.command()
-def doctor(
-    asterisk_config: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="asterisk.conf or its folder, if not the usual one."),
-    ] = None,
-    script: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="An AGI script to look at; may be repeated."),
-    ] = None,
-    server: Annotated[
-        list[str] | None,
-        typer.Option(metavar="URL", help="A server to call: agi://host:port/path; repeatable."),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of lines.")
-    ] = False,
-) -> None:
-    """Look for what keeps calls from working on this machine, and say what to do about it.
-
-    It looks at Python, at Asterisk and its folder for scripts, at scripts, and at servers. It
-    changes nothing; a server gets one call, whose caller hangs up at its first command. Run it as
-    root to find out what Asterisk's user may do.
-
-    Exit status: 0 there is no problem, 1 there is one, 2 an option is wrong.
-    """
-    from pystrix_typed.cli import doctor as module
-
-    status = module.doctor(
-        config=asterisk_config, scripts=script or (), servers=server or (), as_json=as_json
-    )
-    raise typer.Exit(status)
-
-
-@app.command()
-def generate(
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail if anything would change.")
-    ] = False,
-    spec: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The spec to read: your own commands.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="PACKAGE", help="The package folder to write.")
-    ] = None,
-) -> None:
-    """Generate action classes from a spec (needs the extra `codegen`)."""
-    from pystrix_typed.cli import generate as module
-
-    raise typer.Exit(module.generate(check=check, spec=spec, out=out))
-
-
-@app.command()
-def check(
-    path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="The documentation that an Asterisk ships.")
-    ] = Path(DEFAULT),
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of lines.")
-    ] = False,
-) -> None:
-    """Compare the commands of this package with those that an Asterisk documents.
-
-    Exit status: 0 all as expected, 1 something differs, 2 the documentation cannot be read.
-    """
-    from pystrix_typed.cli import check as module
-
-    raise typer.Exit(module.check(path, as_json=as_json))
-
-
-@app.command()
-def commands(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[WORDS]...", help="A command, a class, or words to search for."),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON array of whole entries instead.")
-    ] = False,
-) -> None:
-    """Browse the AGI commands: all of them, one, or those that mention something.
-
-    Exit status: 0 something was found, 1 nothing was.
-    """
-    from pystrix_typed.cli import commands as module
-
-    module.browse(words or (), as_json=as_json)
-
-
-@app.command()
+@app.command(short_help="Serve calls with your server, in one process or several.")
 def serve(
     target: Annotated[
         str,
@@ -342,7 +222,7 @@ def serve(
     raise typer.Exit(module.serve(service))
 
 
-@app.command()
+@app.command(short_help="Call a FastAGI server as Asterisk does.")
 def call(
     url: Annotated[str, typer.Argument(help="Whom to call: agi://host:port/path?query.")],
     press: Annotated[
@@ -424,3 +304,99 @@ def call(
         as_json=as_json,
     )
     raise typer.Exit(module.place(order))
+
+
+@app.command(short_help="Say what keeps calls from working here, and what to do.")
+def doctor(
+    asterisk_config: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="asterisk.conf or its folder, if not the usual one."),
+    ] = None,
+    script: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="An AGI script to look at; may be repeated."),
+    ] = None,
+    server: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="A server to call: agi://host:port/path; repeatable."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of lines.")
+    ] = False,
+) -> None:
+    """Look for what keeps calls from working on this machine, and say what to do about it.
+
+    It looks at Python, at Asterisk and its folder for scripts, at scripts, and at servers. It
+    changes nothing; a server gets one call, whose caller hangs up at its first command. Run it as
+    root to find out what Asterisk's user may do.
+
+    Exit status: 0 there is no problem, 1 there is one, 2 an option is wrong.
+    """
+    from pystrix_typed.cli import doctor as module
+
+    status = module.doctor(
+        config=asterisk_config, scripts=script or (), servers=server or (), as_json=as_json
+    )
+    raise typer.Exit(status)
+
+
+@app.command(short_help="Browse and search the AGI commands.")
+def commands(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[WORDS]...",
+            help="A command, a class, or words to search for.",
+            autocompletion=_complete_words,
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON array of whole entries instead.")
+    ] = False,
+) -> None:
+    """Browse the AGI commands: all of them, one, or those that mention something.
+
+    Exit status: 0 something was found, 1 nothing was.
+    """
+    from pystrix_typed.cli import commands as module
+
+    module.browse(words or (), as_json=as_json)
+
+
+@app.command(short_help="Compare the AGI commands with those of your Asterisk.")
+def check(
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="The documentation that an Asterisk ships.")
+    ] = Path(DEFAULT),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of lines.")
+    ] = False,
+) -> None:
+    """Compare the commands of this package with those that an Asterisk documents.
+
+    Exit status: 0 all as expected, 1 something differs, 2 the documentation cannot be read.
+    """
+    from pystrix_typed.cli import check as module
+
+    raise typer.Exit(module.check(path, as_json=as_json))
+
+
+@app.command(short_help="Generate action classes from a spec of your own.")
+def generate(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail if anything would change.")
+    ] = False,
+    spec: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The spec to read: your own commands.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="PACKAGE", help="The package folder to write.")
+    ] = None,
+) -> None:
+    """Generate action classes from a spec (needs the extra 'codegen').
+
+    Exit status: 0 done, or nothing would change, 1 something would, 2 the spec or place is wrong.
+    """
+    from pystrix_typed.cli import generate as module
+
+    raise typer.Exit(module.generate(check=check, spec=spec, out=out))

@@ -15,7 +15,7 @@ from pystrix_typed.agi import core
 from pystrix_typed.cli.problem import Problem
 from pystrix_typed.cli.screen import Screen
 from pystrix_typed.cli.wiretap import Wiretap
-from pystrix_typed.testing import Caller, SimulatedAsterisk
+from pystrix_typed.testing import Caller, CallerError, SimulatedAsterisk
 
 if TYPE_CHECKING:
     import re
@@ -156,7 +156,11 @@ def play(*, real: bool) -> None:
             server.bind()  # here, where its error is told
             threading.Thread(target=server.serve_forever, daemon=True).start()
             with Wiretap(server.server_address) as wire:
-                _place_call(wire, real=real)
+                try:
+                    _place_call(wire, real=real)
+                except CallerError:
+                    finished.result(_SECONDS)  # it ended early, and knows why: nobody reads this
+                    raise
                 finished.result(_SECONDS)
     except TimeoutError as error:
         raise Problem("the call did not come to its end in time") from error

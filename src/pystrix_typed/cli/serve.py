@@ -69,9 +69,9 @@ def serve(service: Service) -> int:
     except ValueError as error:
         raise Problem(str(error), status=2) from None
     if service.uvloop and find_spec("uvloop") is None:
-        raise Problem("--uvloop needs the extra 'uvloop'", status=2)
+        raise Problem("--uvloop needs its extra: pip install 'pystrix-typed[uvloop]'", status=2)
     if service.metrics and find_spec("prometheus_client") is None:
-        raise Problem("--metrics needs the extra 'metrics'", status=2)
+        raise Problem("--metrics needs its extra: pip install 'pystrix-typed[metrics]'", status=2)
     if service.metrics and not service.health:
         raise Problem("--metrics needs --health: they are read there", status=2)
     listener, owned = _port(service)
