@@ -76,7 +76,7 @@ def install_wheel(session: nox.Session, *groups: str) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     session.run("python", "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder), silent=True)
     wheel = next(folder.glob("*.whl"))
-    session.install(f"{wheel}[cli,codegen,metrics,otel,uvloop]")
+    session.install(f"{wheel}[cli,codegen,metrics,otel,testing,uvloop]")
     # The version may be the same as that of the wheel that was here before.
     session.install("--force-reinstall", "--no-deps", str(wheel))
     return wheel

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from flow import account
+from hypothesis import given, settings
 
 from pystrix_typed.testing import Caller, HungUp, SimulatedAsterisk
+from pystrix_typed.testing.strategies import callers, hangups
 
 if TYPE_CHECKING:
     from pystrix_typed.testing import SimulatedCall
@@ -78,3 +80,9 @@ def test_a_hangup_at_every_step(command: str, nth: int, after: float) -> None:
     call = place(FULL, HungUp(command, after=after, nth=nth))
     assert call.agistatus in {"HANGUP", "SUCCESS"}
     assert not call.mistaken
+
+
+@given(callers(), hangups())
+@settings(max_examples=20)
+def test_whatever_the_caller_does(caller: Caller, hangup: HungUp) -> None:
+    assert not place(caller, hangup).mistaken

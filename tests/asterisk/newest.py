@@ -23,7 +23,7 @@ LEFT_OUT = ("tests/asterisk", "tests/deploy", "tests/test_packaging.py")
 NOT_COPIED = shutil.ignore_patterns(
     ".git", ".nox", ".venv", ".*_cache", "__pycache__", "build", "dist", "node_modules"
 )
-EXTRAS = "cli,codegen,metrics,otel,uvloop"
+EXTRAS = "cli,codegen,metrics,otel,testing,uvloop"
 
 
 def why_not() -> str | None:

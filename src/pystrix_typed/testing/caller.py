@@ -26,6 +26,8 @@ __all__ = [
 _KEYS = frozenset("0123456789*#ABCD")
 #: Seconds that a word takes to say.
 _WORD = 0.4
+#: Seconds that a key is held, and between two keys.
+_HOLD, _GAP = 0.1, 0.05
 
 
 class Waits(NamedTuple):
@@ -142,7 +144,7 @@ class Caller:
         """
         return self._then(Waits(_time("seconds", seconds)))
 
-    def presses(self, keys: str, *, hold: float = 0.1, gap: float = 0.05) -> Caller:
+    def presses(self, keys: str, *, hold: float = _HOLD, gap: float = _GAP) -> Caller:
         """Press keys, one after the other.
 
         A key counts when it is released, as with Asterisk. One that comes while no command listens
@@ -223,8 +225,28 @@ class Caller:
         return hash((self.number, self.name, self.steps))
 
     def __repr__(self) -> str:
-        steps = ", ".join(map(str, self.steps)) or "stays on the line"
-        return f"<Caller {self.number or 'withheld'}: {steps}>"
+        named = f", {self.name!r}" if self.name else ""
+        made = [f"Caller({self.number!r}{named})", *map(_as_code, self.steps)]
+        return ".".join(made)
+
+
+def _as_code(step: Step) -> str:
+    match step:
+        case Waits(seconds):
+            return f"waits({seconds!r})"
+        case Presses(keys, hold, gap):
+            more = f", hold={hold!r}" if hold != _HOLD else ""
+            return f"presses({keys!r}{more}{f', gap={gap!r}' if gap != _GAP else ''})"
+        case Hears(what, only):
+            return f"hears({what!r}{'' if only is None else f', only={only!r}'})"
+        case Awaits(command):
+            return f"awaits({command!r})" if command else "awaits()"
+        case Says(words, seconds):
+            return f"says({words!r}, seconds={seconds!r})" if words else f"says({seconds!r})"
+        case Sends(text):
+            return f"sends({text!r})"
+        case HangsUp():
+            return "hangs_up()"
 
 
 def _time(name: str, value: float) -> float:
