@@ -178,6 +178,14 @@ def test_demo_runs_from_an_install(installed: Path, tmp_path: Path) -> None:
     assert output.endswith("The end.\n")
 
 
+def test_a_project_begins_from_an_install(installed: Path, wheel: Path, tmp_path: Path) -> None:
+    output = run(installed / "pystrix-typed", "new", "agi", "desk", cwd=tmp_path)
+    assert f".venv/bin/pip install {wheel} -e '.[dev]'\n" in output
+    folder = tmp_path / "desk"
+    assert (folder / ".gitignore").is_file()
+    run(installed / "pystrix-typed", "doctor", "--script", folder / "desk_agi.py", cwd=folder)
+
+
 def test_real_asterisk_is_not_in_an_install(installed: Path, tmp_path: Path) -> None:
     assert run(installed / "pystrix-typed", "demo", "--asterisk", cwd=tmp_path, status=2) == ""
 

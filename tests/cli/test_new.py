@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -109,6 +110,36 @@ def test_it_says_what_to_do_next(
         assert f"AGI({script})" in dialplan
         assert script.stat().st_mode & 0o111 == 0o111
         assert script.read_text(encoding="utf-8").startswith(f"#!{sys.executable}\n")
+
+
+@pytest.mark.parametrize(
+    ("told", "command"),
+    [
+        (None, "pip install -e"),
+        ({"url": "file:///src/my%20clone", "dir_info": {}}, "pip install '/src/my clone' -e"),
+        ({"url": "file:///wheels/it.whl", "archive_info": {}}, "pip install /wheels/it.whl -e"),
+        ({"url": "https://wheels.example/it.whl"}, "pip install https://wheels.example/it.whl -e"),
+        (
+            {"url": "https://git.example/it", "vcs_info": {"vcs": "git", "commit_id": "1a2b"}},
+            "pip install git+https://git.example/it@1a2b -e",
+        ),
+    ],
+)
+def test_a_package_that_came_from_no_index_is_named(
+    told: object, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    record = tmp_path / "lib" / "pystrix_typed-9.dist-info"
+    record.mkdir(parents=True)
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: pystrix-typed\nVersion: 9\n")
+    if told is not None:
+        (record / "direct_url.json").write_text(json.dumps(told))
+    monkeypatch.setattr("sys.path", [str(tmp_path / "lib"), *sys.path])
+    status, out, _ = run(capsys, monkeypatch, "fastagi", str(tmp_path / "desk"))
+    assert status == 0
+    line = f".venv/bin/{command} '.[dev]'\n"
+    assert f"    {line}" in out
+    assert f"\n{line}" in (tmp_path / "desk" / "README.md").read_text(encoding="utf-8")
 
 
 def test_an_empty_folder_may_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,12 +7,17 @@ the package. Making one is copying it under the names that were asked for.
 from __future__ import annotations
 
 import contextlib
+import json
 import keyword
 import re
+import shlex
 import sys
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from pystrix_typed.cli.problem import Problem
 
@@ -62,6 +67,9 @@ def new(kind: str, folder: Path, *, name: str = "", python: str = "") -> None:
         f"my_{kind}": name.replace("-", "_"),
         f"/opt/my-{kind}": place.as_posix(),
     }
+    source = _source()
+    if source:
+        names["pip install -e"] = f"pip install {source} -e"
     if kind == "agi":
         names["/usr/bin/python3"] = _interpreter(python)
         if re.search(r"[^\w./@+~-]", place.as_posix()):
@@ -75,7 +83,7 @@ def new(kind: str, folder: Path, *, name: str = "", python: str = "") -> None:
     made = list(_filled(files("pystrix_typed.cli") / "_templates" / kind, names))
     _write(place, made)
     dialplan = next(file.text for file in made if file.path == DIALPLAN)
-    print(_next_steps(kind, folder, names[f"my_{kind}"], dialplan))
+    print(_next_steps(kind, folder, names[f"my_{kind}"], dialplan, source))
 
 
 def _checked(name: str) -> str:
@@ -149,11 +157,31 @@ def _write(folder: Path, made: list[_File]) -> None:
         raise Problem(f"cannot write {error.filename or folder}: {error.strerror}") from None
 
 
-def _next_steps(kind: str, folder: Path, module: str, dialplan: str) -> str:
+def _source() -> str:
+    """Give what pip installs this package from, unless it is an index: a clone, a wheel, a URL.
+
+    The project could not be installed otherwise where no index has the package.
+    """
+    try:
+        text = distribution("pystrix-typed").read_text("direct_url.json")
+        told: dict[str, str | dict[str, str]] = json.loads(text or "{}")
+    except (PackageNotFoundError, ValueError):
+        return ""
+    url, versioned = told.get("url"), told.get("vcs_info")
+    if not isinstance(url, str):
+        return ""
+    if isinstance(versioned, dict):
+        return shlex.quote(f"{versioned.get('vcs')}+{url}@{versioned.get('commit_id')}")
+    parts = urlsplit(url)
+    return shlex.quote(url2pathname(parts.path) if parts.scheme == "file" else url)
+
+
+def _next_steps(kind: str, folder: Path, module: str, dialplan: str, source: str) -> str:
+    install = f"    .venv/bin/pip install {source} -e '.[dev]'".replace("  -e", " -e")
     lines = [f"{folder} is {KINDS[kind]}.", "", "Its tests, which need no Asterisk:", ""]
     if folder != Path():
         lines.append(f"    cd {folder}")
-    lines += ["    python3 -m venv .venv", "    .venv/bin/pip install -e '.[dev]'"]
+    lines += ["    python3 -m venv .venv", install]
     lines += ["    .venv/bin/pytest", ""]
     if kind == "agi":
         lines += ["Whether Asterisk can start it:", ""]
