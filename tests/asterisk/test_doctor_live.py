@@ -90,6 +90,25 @@ def test_what_is_not_well(latest: Exchange) -> None:
     assert texts["agi-bin"] == "AGI(name) looks into /usr/share/asterisk/agi-bin"
 
 
+def test_its_user_may_not_get_there(latest: Exchange) -> None:
+    """An Asterisk that is to run as Debian's user could not enter the folder of this one."""
+    folder = latest.folder / "etc" / "other"
+    folder.mkdir(exist_ok=True)
+    (folder / "asterisk.conf").write_text(
+        f"[directories]\nastagidir => {INSIDE}/agi\nastrundir => /nowhere\n"
+        "[options]\nrunuser = asterisk\n"
+    )
+    assert latest.folder.stat().st_mode & 0o077 == 0
+    script = latest.script(SCRIPT, "closed")
+    found = inside(latest, latest.inside(folder), script, "agi://127.0.0.1:9/")
+    user, agi_bin = [each for each in found if each.about in {"user", "agi-bin"}]
+    assert user.text == "Asterisk's user is asterisk"
+    assert (agi_bin.status, agi_bin.text) == ("problem", f"asterisk may not enter {INSIDE}")
+    scripts = [each.text for each in found if Path(script).name in each.text]
+    refused = f"asterisk may not enter {INSIDE}, where {Path(script).name} is"
+    assert refused in scripts
+
+
 def loaded(exchange: Exchange, folder: Path) -> Finding:
     """Give what is found of res_agi, with the console as the only source."""
     config = folder / "asterisk.conf"

@@ -97,7 +97,8 @@ def test_what_cannot_be_read_is_one_clear_line(tmp_path: Path) -> None:
     done = run("check", str(tmp_path / "none.xml"))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"pystrix-typed: cannot read {tmp_path / 'none.xml'}: No such file or directory\n"
+        f"pystrix-typed: cannot read {tmp_path / 'none.xml'}: No such file or directory; "
+        "name the core-en_US.xml of your Asterisk\n"
     )
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pystrix_typed.cli import doctor_server, srv
+
 from .fleet import Fleet
 from .machines import ASTERISK, NameServer, Network, Server
 
@@ -78,3 +80,19 @@ def test_one_of_two_servers_is_drained(network: Network, exchange: Exchange) -> 
     assert fleet.lost() == {}
     # The records have equal weights, and chance chooses.
     assert 0 < [each.server for each in fleet.served().values()].count("one") < CALLS // 2
+
+
+def test_doctor_asks_for_the_records_that_asterisk_asks_for(
+    names: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = srv.services("_agi._tcp.calls.example", names.address)
+    assert found == [
+        srv.Service(10, 50, 4573, "one.calls.example"),
+        srv.Service(10, 50, 4573, "two.calls.example"),
+    ]
+    monkeypatch.setattr(srv, "nameservers", lambda: [names.address])
+    # Only the name server knows these names, not this machine.
+    first, *others = doctor_server.examine(URL)
+    assert (first.about, first.status) == ("names", "ok")
+    assert first.text.endswith("leads to one.calls.example:4573, two.calls.example:4573")
+    assert ["has no address" in each.text for each in others] == [True, True]

@@ -85,7 +85,8 @@ def read(path: Path) -> Documentation:
         with path.open("rb") as file:
             content = file.read(LIMIT + 1)
     except OSError as error:
-        raise Problem(f"cannot read {path}: {error.strerror}", status=CANNOT_READ) from None
+        text = f"cannot read {path}: {error.strerror}; name the core-en_US.xml of your Asterisk"
+        raise Problem(text, status=CANNOT_READ) from None
     if len(content) > LIMIT:
         raise Problem(f"{path} has more than {LIMIT} bytes", status=CANNOT_READ)
     try:
