@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = User("nobody", 65_534, 65_534, frozenset({65_534}))
+OURSELVES = User.numbered(os.geteuid()) if sys.platform != "win32" else None
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGES)}
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Asterisk is not for Windows")
@@ -279,7 +280,7 @@ def look(
     *,
     mode: int = 0o755,
     ours: bool = True,
-    user: User | None = None,
+    user: User | None = OURSELVES,
     environment: dict[str, str] | None = None,
 ) -> list[Finding]:
     script = folder / "ivr.py"
@@ -352,6 +353,7 @@ def test_scripts_of_others_are_only_started(folder: Path) -> None:
     ("mode", "user", "advice"),
     [
         (0o644, None, "chmod +x"),
+        (0o644, OURSELVES, "chmod +x"),
         (0o644, NOBODY, "chmod +x"),
         (0o744, NOBODY, "chmod a+x"),
         (0o711, NOBODY, "chmod a+r"),
@@ -386,6 +388,32 @@ def test_its_python_is_started_as_asterisk_would(folder: Path) -> None:
     (folder / "lib").chmod(0o700)
     problem = only(look(folder, text, environment=own, user=NOBODY))
     assert "cannot" in problem.text or "does not start" in problem.text
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="for root only")
+def test_as_root_no_python_is_started_for_nobody(folder: Path) -> None:
+    mark = folder / "ran"
+    program = folder / "python3"
+    program.write_text(f"#!/bin/sh\ntouch {mark}\n")
+    program.chmod(0o755)
+    assert "is not tried" in only(look(folder, f"#!{program}\n", user=None), "warning").text
+    assert not mark.exists()
+
+
+def test_no_program_of_a_usual_configuration_is_started(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asterisk may write that itself on some machines."""
+    machine(folder)
+    mark = folder / "ran"
+    (folder / "sbin" / "asterisk").write_text(f"#!/bin/sh\ntouch {mark}\n")
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(doctor_asterisk, "PROGRAMS", ())
+    monkeypatch.setattr(doctor_asterisk, "CONFIGURATIONS", (str(folder / "asterisk.conf"),))
+    found = doctor_asterisk.look(None).findings
+    assert status_of(found, "asterisk") == ["warning"]
+    assert status_of(found, "configuration") == ["ok"]
+    assert not mark.exists()
 
 
 # Servers

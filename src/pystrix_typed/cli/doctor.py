@@ -27,6 +27,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "codegen": ("jinja2", "yaml", "pydantic", "ruff"),
     "metrics": ("prometheus_client",),
     "otel": ("opentelemetry",),
+    "testing": ("hypothesis", "pytest"),
     "uvloop": ("uvloop",),
 }
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}

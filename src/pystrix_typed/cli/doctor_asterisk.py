@@ -68,7 +68,8 @@ def look(given: Path | None) -> Machine:
         Problem: What was given is not there.
     """
     settings = _settings(given)
-    program = _program(settings)
+    # A usual asterisk.conf may be Asterisk's own to write: as root, nothing that it names is run.
+    program = _program(settings.folders.get("astsbindir") if given is not None else None)
     running = _running(settings)
     if program is None and settings.file is None and running.pid == 0 and running.folder is None:
         nothing = Finding(
@@ -86,7 +87,10 @@ def look(given: Path | None) -> Machine:
         findings.append(_module(running.folder))
     user = _user(settings, running)
     if user is not None:
-        findings.append(Finding("user", "ok", f"Asterisk's user is {user.name}"))
+        text = f"Asterisk's user is {user.name}"
+        if os.geteuid() not in {0, user.uid}:
+            text += "; what it may start is tried as this user, who is another one"
+        findings.append(Finding("user", "ok", text))
     else:
         findings.append(
             Finding("user", "warning", "nothing says which user Asterisk is", "see runuser in "
@@ -130,8 +134,7 @@ def _read(file: Path) -> _Settings:
     return _Settings(file, folders, user)
 
 
-def _program(settings: _Settings) -> str | None:
-    given = settings.folders.get("astsbindir")
+def _program(given: str | None) -> str | None:
     places = [*([given] if given else []), *os.environ.get("PATH", "").split(os.pathsep), *PROGRAMS]
     return shutil.which("asterisk", path=os.pathsep.join(places))
 

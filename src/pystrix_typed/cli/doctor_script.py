@@ -144,6 +144,15 @@ def _findings(
         return
     if not Path(command[0]).name.startswith(("python", "pypy")):
         return
+    if user is None and os.geteuid() == 0:
+        # Whoever may write a script would have its Python run as root.
+        yield Finding(
+            "script",
+            "warning",
+            f"{script}: its Python, {command[0]}, is not tried, for it would be as root",
+            "run this as the user that Asterisk is",
+        )
+        return
     starter = _Starter(command, script.resolve().parent, environment, user)
     yield from _python(script, starter, wanted=ours or _PACKAGE in script.read_bytes())
 
