@@ -7,19 +7,17 @@ import re
 import subprocess
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
 
 from pystrix_typed import agi
 from pystrix_typed.agi import core
-from pystrix_typed.cli import doctor_asterisk
+from pystrix_typed.cli import doctor_asterisk, doctor_through
 from pystrix_typed.cli.finding import Finding
 
 from . import configuration
 from .exchange import Exchange
 from .isolation import INSIDE
-
-if TYPE_CHECKING:
-    import pytest
 
 #: What the command prints with --json, without the packages that print in colours.
 EXAMINE = """
@@ -107,6 +105,52 @@ def test_its_user_may_not_get_there(latest: Exchange) -> None:
     scripts = [each.text for each in found if Path(script).name in each.text]
     refused = f"asterisk may not enter {INSIDE}, where {Path(script).name} is"
     assert refused in scripts
+
+
+def answer_and_talk(session: agi.FastAGI, request: agi.Request) -> None:
+    session.execute(core.SetVariable("SEEN", "yes"))
+    session.execute(core.Answer())
+    session.execute(core.StreamFile("hello-world"))
+
+
+def test_asterisk_itself_calls_a_server(exchange: Exchange) -> None:
+    before = exchange.console("dialplan show").count("[ Context")
+    rows = exchange.console("database show").count("/")
+    seen: list[str] = []
+    with agi.FastAGIServer(port=0) as server:
+
+        @server.script("talk")
+        def talk(session: agi.FastAGI, request: agi.Request) -> None:
+            seen.append(session.environment.channel or "")
+            answer_and_talk(session, request)
+
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"agi://127.0.0.1:{server.server_address[1]}/talk?x=1&y=2"
+        found = doctor_through.examine(url, exchange.folder / "run")
+    assert (found.status, found.text) == ("ok", f"Asterisk itself reaches {url}")
+    assert len(seen) == 1
+    assert seen[0].startswith("Local/s@pystrix-typed-doctor-")
+    # And nothing of it is left.
+    assert exchange.console("dialplan show").count("[ Context") == before
+    assert exchange.console("database show").count("/") == rows
+    assert exchange.channels() == []
+
+
+@pytest.mark.parametrize("url", ["agi://127.0.0.1:9/talk", "hagi://no.such.invalid/talk"])
+def test_asterisk_itself_does_not_reach_a_server(exchange: Exchange, url: str) -> None:
+    found = doctor_through.examine(url, exchange.folder / "run")
+    assert (found.status, found.text) == ("problem", f"Asterisk itself does not reach {url}")
+
+
+def test_asterisk_cannot_place_a_call(
+    exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(configuration, "WANTED", re.compile(r"(pbx_config|res_agi)\.so"))
+    with Exchange(exchange.release) as without:
+        found = doctor_through.examine("agi://127.0.0.1:9/", without.folder / "run")
+        assert "dialplan show" not in found.text
+        assert "pystrix-typed-doctor" not in without.console("dialplan show")
+    assert (found.status, "it placed no call" in found.text) == ("warning", True)
 
 
 def loaded(exchange: Exchange, folder: Path) -> Finding:

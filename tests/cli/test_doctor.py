@@ -17,7 +17,7 @@ import pytest
 
 from pystrix_typed import agi, cli
 from pystrix_typed.agi import core
-from pystrix_typed.cli import doctor_asterisk, doctor_script, doctor_server
+from pystrix_typed.cli import doctor_asterisk, doctor_script, doctor_server, doctor_through
 from pystrix_typed.cli.doctor import EXTRAS
 from pystrix_typed.cli.permissions import User
 from pystrix_typed.cli.problem import Problem
@@ -25,7 +25,7 @@ from pystrix_typed.cli.problem import Problem
 from ..checkers import PACKAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pystrix_typed.cli.finding import Finding
 
@@ -146,8 +146,8 @@ def machine(folder: Path, *, version: str = "Asterisk 22.10.1", more: str = "") 
 class Console:
     """The control socket of an Asterisk."""
 
-    def __init__(self, folder: Path, answers: dict[str, str]) -> None:
-        self._answers = answers
+    def __init__(self, folder: Path, answer: Callable[[str], str]) -> None:
+        self._answer = answer
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(folder / "run" / "asterisk.ctl"))
         self._listener.listen()
@@ -161,8 +161,7 @@ class Console:
                 return
             with connection:
                 command = connection.recv(512).decode().removeprefix("cli quit after ")
-                answer = self._answers.get(command.rstrip("\0"), "No such command")
-                connection.sendall(f"host/1/22\n{answer}".encode())
+                connection.sendall(f"host/1/22\n{self._answer(command.rstrip(chr(0)))}".encode())
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -177,7 +176,7 @@ LOADED = (
 def test_one_that_runs(folder: Path) -> None:
     machine(folder)
     answers = {"core show version": "Asterisk 22.10.1 built", "module show like res_agi.so": LOADED}
-    console = Console(folder, answers)
+    console = Console(folder, answers.__getitem__)
     found = doctor_asterisk.look(folder)
     console.close()
     assert [finding.status for finding in found.findings] == ["ok"] * len(found.findings)
@@ -198,7 +197,7 @@ def test_one_that_runs(folder: Path) -> None:
 def test_agi_is_not_loaded(folder: Path) -> None:
     machine(folder)
     answers = {"core show version": "Asterisk 22.10.1", "module show like res_agi.so": "0 modules"}
-    console = Console(folder, answers)
+    console = Console(folder, answers.__getitem__)
     found = doctor_asterisk.look(folder / "asterisk.conf")
     console.close()
     [module] = [finding for finding in found.findings if finding.about == "module"]
@@ -216,7 +215,7 @@ def test_one_that_has_never_run(folder: Path) -> None:
 
 def test_one_that_has_crashed(folder: Path) -> None:
     machine(folder)
-    Console(folder, {}).close()
+    Console(folder, str).close()
     found = doctor_asterisk.look(folder).findings
     [running] = [finding for finding in found if finding.about == "running"]
     assert running.status == "problem"
@@ -492,3 +491,36 @@ def test_something_silent_listens(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_address_that_is_none() -> None:
     with pytest.raises(Problem, match="not of the form"):
         doctor_server.examine("ftp://x/")
+
+
+# Through Asterisk; what it does itself is seen in tests/asterisk/test_doctor_live.py
+
+
+def test_there_is_no_asterisk_to_call_through(tmp_path: Path) -> None:
+    assert "no Asterisk that runs here" in only([doctor_through.examine("localhost/x", None)]).text
+    assert "console failed" in only([doctor_through.examine("agi://localhost/x", tmp_path)]).text
+
+
+@pytest.mark.parametrize("url", ["agi://x/a b", "agi://x/a)", "agi://x/a,b", "agi://x/${EXTEN}"])
+def test_an_address_that_the_console_would_not_take(url: str, tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="console would not take"):
+        doctor_through.examine(url, tmp_path)
+
+
+def test_a_call_that_does_not_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_through, "_LIMIT", 0.2)
+    asked: list[str] = []
+    (folder / "run").mkdir()
+
+    def answer(command: str) -> str:
+        asked.append(command)
+        return "added into" if command.startswith("dialplan add") else ""
+
+    console = Console(folder, answer)
+    found = only([doctor_through.examine("agi://localhost/x", folder / "run")], "warning")
+    console.close()
+    assert "no end came within 0.2 s" in found.text
+    assert [each.partition(" pystrix")[0] for each in asked[-2:]] == [
+        "dialplan remove context",
+        "database del",
+    ]

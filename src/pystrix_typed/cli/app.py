@@ -320,22 +320,30 @@ def doctor(
         list[str] | None,
         typer.Option(metavar="URL", help="A server to call: agi://host:port/path; repeatable."),
     ] = None,
+    through_asterisk: Annotated[
+        bool,
+        typer.Option("--through-asterisk", help="Have the running Asterisk call the servers, too."),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of lines.")
     ] = False,
 ) -> None:
     """Look for what keeps calls from working on this machine, and say what to do about it.
 
-    It looks at Python, at Asterisk and its folder for scripts, at scripts, and at servers. It
-    changes nothing; a server gets one call, whose caller hangs up at its first command. Run it as
-    root to find out what Asterisk's user may do.
+    It looks at Python, at Asterisk and its folder for scripts, at scripts, and at servers. A server
+    gets one call, whose caller hangs up at its first command, and with --through-asterisk a second
+    one, on a dead channel. Run it as root to find out what Asterisk's user may do.
 
     Exit status: 0 there is no problem, 1 there is one, 2 an option is wrong.
     """
     from pystrix_typed.cli import doctor as module
 
     status = module.doctor(
-        config=asterisk_config, scripts=script or (), servers=server or (), as_json=as_json
+        config=asterisk_config,
+        scripts=script or (),
+        servers=server or (),
+        through=through_asterisk,
+        as_json=as_json,
     )
     raise typer.Exit(status)
 

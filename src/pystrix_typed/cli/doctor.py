@@ -1,7 +1,7 @@
 """``pystrix-typed doctor``: what on this machine keeps calls from working, and what to do.
 
-It changes nothing. Looking at a server places one call to it; looking at a script starts its
-Python, but not the script.
+It changes nothing, unless Asterisk is to place a call. Looking at a server places one call to it;
+looking at a script starts its Python, but not the script.
 """
 
 from __future__ import annotations
@@ -34,7 +34,12 @@ _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 
 
 def doctor(
-    *, config: Path | None, scripts: Sequence[Path], servers: Sequence[str], as_json: bool
+    *,
+    config: Path | None,
+    scripts: Sequence[Path],
+    servers: Sequence[str],
+    through: bool,
+    as_json: bool,
 ) -> int:
     """Look at everything, print what was found, and give the exit status.
 
@@ -42,13 +47,14 @@ def doctor(
         config: The ``asterisk.conf``, or its folder, if it is not where it usually is.
         scripts: AGI scripts to look at, besides those in Asterisk's folder for them.
         servers: FastAGI servers to look at, by their addresses.
+        through: Whether the running Asterisk is to call them, too.
         as_json: Print one JSON object, for programs.
 
     Raises:
         Problem: What was named cannot be looked at.
     """
     found: list[Finding] = []
-    for finding in examine(config=config, scripts=scripts, servers=servers):
+    for finding in examine(config=config, scripts=scripts, servers=servers, through=through):
         found.append(finding)
         if not as_json:
             _show(finding)
@@ -64,23 +70,27 @@ def doctor(
 
 
 def examine(
-    *, config: Path | None, scripts: Sequence[Path], servers: Sequence[str]
+    *, config: Path | None, scripts: Sequence[Path], servers: Sequence[str], through: bool = False
 ) -> Iterator[Finding]:
     """Give what there is to say, one after the other; see `doctor`."""
     yield from _python()
+    console: Path | None = None
     if sys.platform != "win32":
         from pystrix_typed.cli import doctor_asterisk, doctor_script
 
         machine = doctor_asterisk.look(config)
+        console = machine.console
         yield from machine.findings
         for script in _installed(machine.agi_bin):
             yield from doctor_script.examine(script, machine.user, machine.environment, ours=False)
         for script in scripts:
             yield from doctor_script.examine(script, machine.user, machine.environment, ours=True)
     for server in servers:
-        from pystrix_typed.cli import doctor_server
+        from pystrix_typed.cli import doctor_server, doctor_through
 
         yield from doctor_server.examine(server)
+        if through:
+            yield doctor_through.examine(server, console)
 
 
 def _python() -> Iterator[Finding]:

@@ -37,12 +37,14 @@ class Machine(NamedTuple):
         user: Who Asterisk runs as, if that is known.
         environment: The environment of the running one, which scripts get; None if it is not known.
         agi_bin: Where ``AGI(name)`` looks for scripts, if that is a folder.
+        console: The folder with the control socket of the running one, if it may be asked.
     """
 
     findings: list[Finding]
     user: User | None
     environment: Mapping[str, str] | None
     agi_bin: Path | None
+    console: Path | None
 
 
 class _Settings(NamedTuple):
@@ -78,7 +80,7 @@ def look(given: Path | None) -> Machine:
             "there is no Asterisk on this machine",
             "an AGI script needs one here; a FastAGI server does not: check it with --server",
         )
-        return Machine([nothing], None, None, None)
+        return Machine([nothing], None, None, None, None)
     findings = [_version(program)]
     if settings.file is not None:
         findings.append(Finding("configuration", "ok", f"{settings.file}"))
@@ -99,7 +101,8 @@ def look(given: Path | None) -> Machine:
     folder = _agi_folder(settings, running, explicit=given is not None)
     findings.append(_agi_bin(folder, user))
     usable = folder is not None and folder.is_dir()
-    return Machine(findings, user, _environment(running.pid), folder if usable else None)
+    asked = running.folder if running.finding.status == "ok" else None
+    return Machine(findings, user, _environment(running.pid), folder if usable else None, asked)
 
 
 def _settings(given: Path | None) -> _Settings:
