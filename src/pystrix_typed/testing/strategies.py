@@ -24,10 +24,10 @@ from pystrix_typed.testing.faults import Answered, Cut, Delayed, Fault, Forbidde
 
 try:
     from hypothesis import strategies as st
-except ImportError as error:  # pragma: no cover - tried in an environment of its own
+except ImportError as _error:  # pragma: no cover - tried in an environment of its own
     raise ImportError(
         "the strategies need Hypothesis: pip install 'pystrix-typed[testing]'"
-    ) from error
+    ) from _error
 
 if TYPE_CHECKING:
     from collections.abc import Collection
