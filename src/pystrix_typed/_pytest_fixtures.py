@@ -10,7 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from pathlib import Path
     from typing import Unpack
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pystrix_typed.pytest_plugin import (
         AgiCall,
         AgiCallAsync,
+        AgiReplay,
         AgiScript,
         AgiServer,
         AgiTranscript,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "agi_call",
     "agi_call_async",
+    "agi_replay",
     "agi_script",
     "agi_server",
     "agi_transcript",
@@ -213,6 +215,31 @@ def agi_server(
     for server, thread in running:
         server.shutdown(0.0)
         thread.join(_PATIENCE)
+
+
+@pytest.fixture
+def agi_replay(request: pytest.FixtureRequest) -> AgiReplay:
+    """Give what replays a recorded call into a blocking handler."""
+    folder: Path = request.path.parent
+
+    def replay(
+        path: str | os.PathLike[str],
+        handler: Handler,
+        *,
+        strict: bool = True,
+        hidden: Sequence[str] = (),
+        check: bool = True,
+    ) -> SimulatedCall:
+        from pystrix_typed.testing import RecordedCall
+
+        recorded = RecordedCall.load(folder / path)
+        made = recorded.replay(handler, strict=strict, hidden=hidden, check=False)
+        _keep(request, made)
+        if check:
+            made.raise_errors()
+        return made
+
+    return replay
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Sequence
     from typing import Unpack
 
     from pystrix_typed.agi import FastAGIServer
@@ -28,7 +28,7 @@ else:
     # a fixture's type, which is one of those below.
     from pystrix_typed._pytest_fixtures import *  # noqa: F403
 
-__all__ = ["AgiCall", "AgiCallAsync", "AgiScript", "AgiServer", "AgiTranscript"]
+__all__ = ["AgiCall", "AgiCallAsync", "AgiReplay", "AgiScript", "AgiServer", "AgiTranscript"]
 
 
 class AgiCall(Protocol):
@@ -87,6 +87,22 @@ class AgiServer(Protocol):
         **options: Unpack[CallOptions],
     ) -> SimulatedCall:
         """Place a call to the server, which begins to serve with the first one."""
+        ...
+
+
+class AgiReplay(Protocol):
+    """Replays a recorded call into a blocking handler; see `RecordedCall.replay`."""
+
+    def __call__(
+        self,
+        path: str | os.PathLike[str],
+        handler: Handler,
+        *,
+        strict: bool = True,
+        hidden: Sequence[str] = (),
+        check: bool = True,
+    ) -> SimulatedCall:
+        """Replay it, and give the call; a relative path is beside the test."""
         ...
 
 

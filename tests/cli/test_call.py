@@ -17,7 +17,7 @@ import pytest
 from pystrix_typed import agi, cli
 from pystrix_typed.agi import core
 from pystrix_typed.cli.steps import caller_of
-from pystrix_typed.testing import Caller
+from pystrix_typed.testing import Caller, RecordedCall
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -83,6 +83,23 @@ def test_a_conversation_is_shown(
         assert line in lines
     assert "The call is hung up by the script" in lines[-1]
     assert "AGISTATUS is HANGUP" in lines[-1]
+
+
+def test_a_call_is_kept(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "call.agi.jsonl"
+    with serving() as url:
+        status, _, _ = run(capsys, monkeypatch, f"{url}/fails", "--record", str(file))
+        assert status == 0
+        wrong = run(capsys, monkeypatch, f"{url}/fails", "--record", str(tmp_path / "no" / "x"))
+        many = run(capsys, monkeypatch, f"{url}/fails", "--record=x", "--repeat=2")
+    recorded = RecordedCall.load(file)
+    assert recorded.script == "fails"
+    recorded.replay(lambda session: session.execute(core.StreamFile("no-such-sound")))
+    assert (wrong[0], many[0]) == (2, 2)
+    assert "cannot write" in wrong[2]
+    assert "--record is for one call" in many[2]
 
 
 def test_json_tells_everything(

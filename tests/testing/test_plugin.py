@@ -193,6 +193,25 @@ def test_a_script_and_a_server(
     ).assert_outcomes(passed=2)
 
 
+def test_a_recording_is_replayed(run: Callable[..., pytest.RunResult]) -> None:
+    result = run(
+        """
+        import pytest
+        from pathlib import Path
+        from pystrix_typed.testing import Caller, RecordedCall
+        def test_keep(agi_call):
+            call = agi_call(menu, caller=Caller().hears("menu").presses("1"))
+            RecordedCall.of(call.transcript).save(Path(__file__).parent / "call.agi.jsonl")
+        def test_same(agi_replay):
+            assert agi_replay("call.agi.jsonl", menu).agistatus == "SUCCESS"
+        def test_other(agi_replay):
+            agi_replay("call.agi.jsonl", lambda session: session.execute(core.Hangup()))
+        """.replace("\n        ", "\n")
+    )
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["*ReplayError: the script sent: *HANGUP", "*AGI call 1*"])
+
+
 def test_it_costs_nothing_unused(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

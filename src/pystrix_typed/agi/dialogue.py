@@ -47,7 +47,7 @@ _SECRETIVE: Final = frozenset(
 
 
 class Line(NamedTuple):
-    """One line of a dialogue, printable.
+    """One line of a dialogue.
 
     Attributes:
         sent: Whether it went to Asterisk.
@@ -82,9 +82,13 @@ class Dialogue:
     Args:
         redactor: Decides what is shown.
         keyed: What was keyed in, if others remember it too.
+        exact: Give lines as they are, and not made `printable`.
     """
 
-    def __init__(self, redactor: Redactor, keyed: Keyed | None = None) -> None:
+    def __init__(
+        self, redactor: Redactor, keyed: Keyed | None = None, *, exact: bool = False
+    ) -> None:
+        self._exact = exact
         self.keyed: Keyed = Keyed() if keyed is None else keyed
         self._redactor = redactor
         self._halves = {True: bytearray(), False: bytearray()}
@@ -106,7 +110,7 @@ class Dialogue:
             for line in lines:
                 text = self._line(sent, bytes(line))
                 if text is not None:
-                    found.append(Line(sent, printable(text)))
+                    found.append(Line(sent, text if self._exact else printable(text)))
         if len(half) > _MOST:
             half.clear()
             self._skipping[sent] = True

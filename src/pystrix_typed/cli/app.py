@@ -276,6 +276,10 @@ def call(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of the dialogue.")
     ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep the dialogue, to be replayed as a test."),
+    ] = None,
 ) -> None:
     """Call a FastAGI server, in whatever language it is written, as Asterisk does.
 
@@ -302,6 +306,7 @@ def call(
         repeat=max(repeat, 1),
         concurrency=concurrency,
         as_json=as_json,
+        record=record,
     )
     raise typer.Exit(module.place(order))
 

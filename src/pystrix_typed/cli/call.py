@@ -16,7 +16,7 @@ from pystrix_typed.cli.keyboard import Keyboard
 from pystrix_typed.cli.problem import Problem
 from pystrix_typed.cli.screen import Screen
 from pystrix_typed.cli.steps import caller_of
-from pystrix_typed.testing import Caller, SimulatedAsterisk
+from pystrix_typed.testing import Caller, RecordedCall, SimulatedAsterisk
 from pystrix_typed.testing.tokens import split
 from pystrix_typed.testing.transports import SocketConnection, converse
 
@@ -57,6 +57,7 @@ class Order(NamedTuple):
     repeat: int
     concurrency: int
     as_json: bool
+    record: Path | None
 
 
 class _Target(NamedTuple):
@@ -90,10 +91,14 @@ def place(order: Order) -> int:
     many = order.repeat > 1 or order.concurrency > 1
     if order.interactive and (many or order.as_json):
         raise Problem("--interactive is for one call, and for people to read", status=2)
+    if order.record is not None and many:
+        raise Problem("--record is for one call", status=2)
     if many:
         return _place_many(order, target, asterisk, caller)
     screen = None if order.as_json else Screen()
     outcome = _place_one(order, target, asterisk, caller, screen)
+    if order.record is not None and outcome.call is not None:
+        _keep(outcome.call, order.record)
     if order.as_json:
         print(json.dumps(_data(order.url, outcome), indent=2))
     elif screen is not None and outcome.call is not None:
@@ -135,6 +140,13 @@ def _place_one(
         converse(call, shown, speed=order.speed, patience=order.timeout)
     shown.show()
     return _Outcome(call.agistatus, time.monotonic() - began, _problem(call), call)
+
+
+def _keep(call: SimulatedCall, path: Path) -> None:
+    try:
+        RecordedCall.of(call.transcript).save(path)
+    except OSError as error:
+        raise Problem(f"cannot write {path}: {error.strerror or error}", status=2) from None
 
 
 def _problem(call: SimulatedCall) -> str:

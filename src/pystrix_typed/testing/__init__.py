@@ -38,6 +38,8 @@ from pystrix_typed.testing.faults import (
 )
 from pystrix_typed.testing.happening import Activity, Happening, Wait
 from pystrix_typed.testing.options import CallOptions
+from pystrix_typed.testing.recorded import RecordedCall, RecordedLine, RecordingError
+from pystrix_typed.testing.replaying import ReplayError
 from pystrix_typed.testing.speech import Recognised, SpeechEngine
 from pystrix_typed.testing.transcript import Entry, Transcript
 
@@ -59,7 +61,11 @@ __all__ = [
     "Identity",
     "Location",
     "Recognised",
+    "RecordedCall",
+    "RecordedLine",
     "Recording",
+    "RecordingError",
+    "ReplayError",
     "SimulatedAsterisk",
     "SimulatedCall",
     "SimulatedChannel",

@@ -6,8 +6,7 @@ import asyncio
 import functools
 import os
 import socket
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from pystrix_typed.testing.call import SimulatedCall, environment_of
 from pystrix_typed.testing.caller import Caller
@@ -217,15 +216,10 @@ class SimulatedAsterisk:
             CallerError: The caller waited in vain, or the call would never have ended.
             Exception: What the handler raised, but for `AGIHangup`.
         """
-        from pystrix_typed.testing.handlers import call_handler
-        from pystrix_typed.testing.sessions import SimulatedSession
+        from pystrix_typed.testing.handlers import drive
 
         made = self.prepare(script, **options)
-        try:
-            with SimulatedSession(made, timeout=timeout, verify_values=verify_values) as session:
-                call_handler(handler, session, session.environment, pattern)
-        except Exception as error:  # noqa: BLE001 - it is the test's to judge
-            made.error = error
+        drive(made, handler, pattern=pattern, timeout=timeout, verify_values=verify_values)
         return _ended(made, check)
 
     async def call_async(
@@ -258,18 +252,12 @@ class SimulatedAsterisk:
             RuntimeError: The loop is not one of asyncio's own, so its time cannot be virtual.
             Exception: What the handler raised, but for `AGIHangup`.
         """
-        from pystrix_typed.testing.aio import SimulatedSession
-        from pystrix_typed.testing.handlers import call_handler
+        from pystrix_typed.testing.handlers import drive_async
 
         made = self.prepare(script, **options)
-        session = SimulatedSession(made, timeout=timeout, verify_values=verify_values)
-        try:
-            async with session:
-                result = call_handler(handler, session, session.environment, pattern)
-                if isinstance(result, Awaitable):
-                    await cast("Awaitable[object]", result)
-        except Exception as error:  # noqa: BLE001 - it is the test's to judge
-            made.error = error
+        await drive_async(
+            made, handler, pattern=pattern, timeout=timeout, verify_values=verify_values
+        )
         return _ended(made, check)
 
     def call_server(
@@ -420,7 +408,6 @@ class SimulatedAsterisk:
 
 
 def _ended(made: SimulatedCall, check: bool) -> SimulatedCall:
-    made.finish()
     if check:
         made.raise_errors()
     return made

@@ -57,7 +57,7 @@ class SimulatedCall:
     Attributes:
         channel: The channel.
         error: What the handler raised, an `AGIHangup` included, which is how most calls end.
-        failure: What went wrong with the caller.
+        failure: What went wrong with the caller, or with a replay.
         stderr: What a script wrote to its standard error.
     """
 
@@ -76,7 +76,7 @@ class SimulatedCall:
         self.channel = channel
         self.caller = caller
         self.error: BaseException | None = None
-        self.failure: CallerError | None = None
+        self.failure: AssertionError | None = None
         self.stderr = b""
         if dead:
             channel.hung_up, channel.hung_up_by = True, "caller"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from pystrix_typed.agi import aio
 from pystrix_typed.agi.aio_server import FastAGIServer as AsyncFastAGIServer
@@ -13,11 +13,16 @@ from pystrix_typed.agi.fastagi import FastAGI
 from pystrix_typed.agi.observing import Peer
 from pystrix_typed.agi.routing import Request, request_of
 from pystrix_typed.agi.server import FastAGIServer
+from pystrix_typed.testing.aio import SimulatedSession as AsyncSession
+from pystrix_typed.testing.sessions import SimulatedSession
 
 if TYPE_CHECKING:
-    from pystrix_typed.agi.core.environment import Environment
+    from datetime import timedelta
 
-__all__ = ["AsyncHandler", "Handler", "call_handler"]
+    from pystrix_typed.agi.core.environment import Environment
+    from pystrix_typed.testing.call import SimulatedCall
+
+__all__ = ["AsyncHandler", "Handler", "call_handler", "drive", "drive_async"]
 
 _Arguments: TypeAlias = tuple[str, ...]
 _Keywords: TypeAlias = dict[str, list[str]]
@@ -90,6 +95,43 @@ def call_handler(
         f"{handler!r} takes {count} arguments; a handler takes (session), (session, request) or "
         f"(session, args, kwargs, match, path)"
     )
+
+
+def drive(
+    made: SimulatedCall,
+    handler: Handler,
+    *,
+    pattern: str | re.Pattern[str] | None = None,
+    timeout: float | timedelta | None = None,
+    verify_values: bool = False,
+) -> None:
+    """Let a blocking handler have a call, to its end; what it raises is in the call's `error`."""
+    try:
+        with SimulatedSession(made, timeout=timeout, verify_values=verify_values) as session:
+            call_handler(handler, session, session.environment, pattern)
+    except Exception as error:  # noqa: BLE001 - it is the test's to judge
+        made.error = error
+    made.finish()
+
+
+async def drive_async(
+    made: SimulatedCall,
+    handler: AsyncHandler,
+    *,
+    pattern: str | re.Pattern[str] | None = None,
+    timeout: float | timedelta | None = None,
+    verify_values: bool = False,
+) -> None:
+    """Let an asyncio handler have a call, as `drive` does."""
+    session = AsyncSession(made, timeout=timeout, verify_values=verify_values)
+    try:
+        async with session:
+            result = call_handler(handler, session, session.environment, pattern)
+            if isinstance(result, Awaitable):
+                await cast("Awaitable[object]", result)
+    except Exception as error:  # noqa: BLE001 - it is the test's to judge
+        made.error = error
+    made.finish()
 
 
 def _positional(handler: Callable[..., object]) -> int:
