@@ -278,14 +278,14 @@ def look(
     text: str | bytes,
     *,
     mode: int = 0o755,
-    ours: bool = True,
+    asked: bool = True,
     user: User | None = OURSELVES,
     environment: dict[str, str] | None = None,
 ) -> list[Finding]:
     script = folder / "ivr.py"
     script.write_bytes(text.encode() if isinstance(text, str) else text)
     script.chmod(mode)
-    found = doctor_script.examine(script, user, environment or ENVIRONMENT, ours=ours)
+    found = doctor_script.examine(script, user, environment or ENVIRONMENT, asked=asked)
     assert all(str(script) in finding.text or script.name in finding.text for finding in found)
     return found
 
@@ -343,9 +343,9 @@ def test_a_python_that_does_not_start(folder: Path, program: str) -> None:
 
 def test_scripts_of_others_are_only_started(folder: Path) -> None:
     bare = {"PATH": os.environ["PATH"]}
-    assert look(folder, f"#!{sys.executable} -S\nprint(1)\n", ours=False, environment=bare) == []
-    assert look(folder, "#!/bin/sh\n", ours=False) == []
-    assert look(folder, b"\x7fELF\2\1", ours=False) == []
+    assert look(folder, f"#!{sys.executable} -S\nprint(1)\n", asked=False, environment=bare) == []
+    assert look(folder, "#!/bin/sh\n", asked=False) == []
+    assert look(folder, b"\x7fELF\2\1", asked=False) == []
 
 
 @pytest.mark.parametrize(
@@ -373,8 +373,8 @@ def test_a_folder_above_that_may_not_be_entered(folder: Path) -> None:
 
 
 def test_a_script_that_is_not_there(folder: Path) -> None:
-    assert "is not there" in only(doctor_script.examine(folder / "x", None, None, ours=True)).text
-    assert "is a folder" in only(doctor_script.examine(folder, None, None, ours=True)).text
+    assert "is not there" in only(doctor_script.examine(folder / "x", None, None, asked=True)).text
+    assert "is a folder" in only(doctor_script.examine(folder, None, None, asked=True)).text
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be else")
@@ -395,7 +395,10 @@ def test_as_root_no_python_is_started_for_nobody(folder: Path) -> None:
     program = folder / "python3"
     program.write_text(f"#!/bin/sh\ntouch {mark}\n")
     program.chmod(0o755)
-    assert "is not tried" in only(look(folder, f"#!{program}\n", user=None), "warning").text
+    assert (
+        "is not tried"
+        in only(look(folder, f"#!{program}\n", user=None, asked=False), "warning").text
+    )
     assert not mark.exists()
 
 

@@ -82,9 +82,9 @@ def examine(
         console = machine.console
         yield from machine.findings
         for script in _installed(machine.agi_bin):
-            yield from doctor_script.examine(script, machine.user, machine.environment, ours=False)
+            yield from doctor_script.examine(script, machine.user, machine.environment, asked=False)
         for script in scripts:
-            yield from doctor_script.examine(script, machine.user, machine.environment, ours=True)
+            yield from doctor_script.examine(script, machine.user, machine.environment, asked=True)
     for server in servers:
         from pystrix_typed.cli import doctor_server, doctor_through
 

@@ -89,7 +89,7 @@ class _Starter(NamedTuple):
 
 
 def examine(
-    script: Path, user: User | None, environment: Mapping[str, str] | None, *, ours: bool
+    script: Path, user: User | None, environment: Mapping[str, str] | None, *, asked: bool
 ) -> list[Finding]:
     """Look at a script.
 
@@ -97,13 +97,14 @@ def examine(
         script: The script.
         user: Who Asterisk runs as; None if that is not known.
         environment: Asterisk's environment; None if it is not known.
-        ours: Whether it must be able to import this package; otherwise only if it names it.
+        asked: Whether somebody named it, so that it is to be one that works with this package.
+            Otherwise that is so if it names the package.
     """
-    return list(_findings(script, user, environment or _ENVIRONMENT, ours=ours))
+    return list(_findings(script, user, environment or _ENVIRONMENT, asked=asked))
 
 
 def _findings(
-    script: Path, user: User | None, environment: Mapping[str, str], *, ours: bool
+    script: Path, user: User | None, environment: Mapping[str, str], *, asked: bool
 ) -> Iterator[Finding]:
     try:
         head = _head(script)
@@ -144,8 +145,8 @@ def _findings(
         return
     if not Path(command[0]).name.startswith(("python", "pypy")):
         return
-    if user is None and os.geteuid() == 0:
-        # Whoever may write a script would have its Python run as root.
+    if user is None and os.geteuid() == 0 and not asked:
+        # Whoever may write into the folder would have a program run as root.
         yield Finding(
             "script",
             "warning",
@@ -154,7 +155,7 @@ def _findings(
         )
         return
     starter = _Starter(command, script.resolve().parent, environment, user)
-    yield from _python(script, starter, wanted=ours or _PACKAGE in script.read_bytes())
+    yield from _python(script, starter, wanted=asked or _PACKAGE in script.read_bytes())
 
 
 def _problem(text: str, advice: str) -> Finding:
