@@ -27,6 +27,7 @@ nox.options.sessions = [
     "docs",
     "asterisk",
     "newest",
+    "peers",
     "deploy",
     "drift",
 ]
@@ -120,7 +121,8 @@ def tests(session: nox.Session) -> None:
     install_wheel(session, "tests")
     arguments = [argument for argument in session.posargs if argument != REQUIRE]
     parallel = ["--numprocesses=auto", "--dist=loadgroup"]
-    session.run("pytest", *parallel, "--ignore=tests/asterisk", "--ignore=tests/deploy", *arguments)
+    others = [f"--ignore=tests/{each}" for each in ("asterisk", "deploy", "peers")]
+    session.run("pytest", *parallel, *others, *arguments)
 
 
 @nox.session(python=OLDEST)
@@ -184,6 +186,15 @@ def newest(session: nox.Session) -> None:
     command = ["python", "-m", "tests.asterisk.newest", str(wheel), "--numprocesses=auto"]
     # 2: it is not here, which has been said.
     session.run(*command, "--dist=loadgroup", *arguments, success_codes=[0] if required else [0, 2])
+
+
+@nox.session(python=OLDEST)
+def peers(session: nox.Session) -> None:
+    """Call servers that are written with other libraries, which are installed for that."""
+    if sys.platform == "win32":
+        session.skip("the libraries are for POSIX systems")
+    install_wheel(session, "tests")
+    session.run("pytest", "tests/peers", *session.posargs)
 
 
 @nox.session(python=OLDEST)

@@ -19,7 +19,7 @@ from .provision import RELEASES, installed_version, system_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 #: What is not about the Python that runs.
-LEFT_OUT = ("tests/asterisk", "tests/deploy", "tests/test_packaging.py")
+LEFT_OUT = ("tests/asterisk", "tests/deploy", "tests/peers", "tests/test_packaging.py")
 NOT_COPIED = shutil.ignore_patterns(
     ".git", ".nox", ".venv", ".*_cache", "__pycache__", "build", "dist", "node_modules"
 )
