@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    import asyncio
     import os
     from collections.abc import Generator, Sequence
     from pathlib import Path
@@ -190,21 +191,19 @@ def agi_script(request: pytest.FixtureRequest, simulated_asterisk: SimulatedAste
 def agi_server(
     request: pytest.FixtureRequest, simulated_asterisk: SimulatedAsterisk
 ) -> Generator[AgiServer, None, None]:
-    """Give what runs a blocking server for the test, and calls it over TCP."""
-    running: list[tuple[FastAGIServer, threading.Thread]] = []
+    """Give what runs a server for the test, in a thread, and calls it over TCP."""
+    running: list[_Running] = []
 
     def call(
-        server: FastAGIServer,
+        server: FastAGIServer | AioServer,
         script: str = "",
         *,
         check: bool = True,
         **options: Unpack[CallOptions],
     ) -> SimulatedCall:
         host, port = server.server_address
-        if not any(each is server for each, _ in running):
-            thread = threading.Thread(target=server.serve_forever, name="agi_server")
-            thread.start()
-            running.append((server, thread))
+        if not any(each.server is server for each in running):
+            running.append(_Running(server))
         made = simulated_asterisk.call_server(host, port, script, check=False, **options)
         _keep(request, made)
         if check:
@@ -212,9 +211,39 @@ def agi_server(
         return made
 
     yield call
-    for server, thread in running:
-        server.shutdown(0.0)
-        thread.join(_PATIENCE)
+    for each in running:
+        each.stop()
+
+
+class _Running:
+    """A server, blocking or asyncio, that serves in a thread of its own."""
+
+    def __init__(self, server: FastAGIServer | AioServer) -> None:
+        self.server = server
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._serve, name="agi_server")
+        self._thread.start()
+
+    def _serve(self) -> None:
+        serving = self.server.serve_forever()
+        if serving is not None:
+            import asyncio
+
+            with asyncio.Runner() as runner:
+                self._loop = runner.get_loop()
+                runner.run(serving)
+
+    def stop(self) -> None:
+        """End its calls, and wait until it has ended."""
+        ending = self.server.shutdown(0.0)
+        if ending is not None:
+            import asyncio
+
+            if self._loop is None or self._loop.is_closed():
+                ending.close()  # it has ended by itself
+            else:
+                asyncio.run_coroutine_threadsafe(ending, self._loop)
+        self._thread.join(_PATIENCE)
 
 
 @pytest.fixture

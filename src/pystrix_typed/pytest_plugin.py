@@ -76,11 +76,11 @@ class AgiScript(Protocol):
 
 
 class AgiServer(Protocol):
-    """Runs a blocking server, and calls it over TCP; see `SimulatedAsterisk.call_server`."""
+    """Runs a server, and calls it over TCP; see `SimulatedAsterisk.call_server`."""
 
     def __call__(
         self,
-        server: FastAGIServer,
+        server: FastAGIServer | AioServer,
         script: str = "",
         *,
         check: bool = True,

@@ -189,8 +189,19 @@ def test_a_script_and_a_server(
             for _ in range(2):
                 assert agi_server(server, "menu").played == ["welcome", "menu"]
             assert server.state == "serving"
+
+        def test_asyncio_server(agi_server):
+            server = agi.aio.FastAGIServer(port=0)
+            server.script("menu")(menu_async)
+            for _ in range(2):
+                assert agi_server(server, "menu").variables["CHOICE"] == ""
+            assert server.state == "serving"
+
+        def test_they_are_ended():
+            import threading
+            assert [each.name for each in threading.enumerate()] == ["MainThread"]
         """.replace("\n        ", "\n")
-    ).assert_outcomes(passed=2)
+    ).assert_outcomes(passed=4)
 
 
 def test_a_recording_is_replayed(run: Callable[..., pytest.RunResult]) -> None:
