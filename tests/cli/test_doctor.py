@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from pystrix_typed.cli.finding import Finding
 
 ROOT = Path(__file__).resolve().parents[2]
-NOBODY = User("nobody", 65_534, 65_534, frozenset({65_534}))
+#: Neither root nor whoever runs the tests.
+STRANGER = User("stranger", 54_321, 54_321, frozenset({54_321}))
 OURSELVES = User.numbered(os.geteuid()) if sys.platform != "win32" else None
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGES)}
 
@@ -261,7 +262,7 @@ def test_a_folder_for_scripts_that_is_not_there(folder: Path) -> None:
 
 
 def test_a_folder_for_scripts_that_is_closed(folder: Path) -> None:
-    machine(folder, more="[options]\nrunuser = nobody\n")
+    machine(folder, more="[options]\nrunuser = daemon\n")
     (folder / "agi-bin").chmod(0o700)
     [closed] = [each for each in doctor_asterisk.look(folder).findings if each.about == "agi-bin"]
     assert closed.status == "problem"
@@ -353,9 +354,9 @@ def test_scripts_of_others_are_only_started(folder: Path) -> None:
     [
         (0o644, None, "chmod +x"),
         (0o644, OURSELVES, "chmod +x"),
-        (0o644, NOBODY, "chmod +x"),
-        (0o744, NOBODY, "chmod a+x"),
-        (0o711, NOBODY, "chmod a+r"),
+        (0o644, STRANGER, "chmod +x"),
+        (0o744, STRANGER, "chmod a+x"),
+        (0o711, STRANGER, "chmod a+r"),
     ],
 )
 def test_a_script_that_may_not_be_started(
@@ -368,8 +369,8 @@ def test_a_script_that_may_not_be_started(
 def test_a_folder_above_that_may_not_be_entered(folder: Path) -> None:
     inner = folder / "private"
     inner.mkdir(0o700)
-    problem = only(look(inner, "#!/bin/sh\n", user=NOBODY))
-    assert problem.text == f"nobody may not enter {inner}, where ivr.py is"
+    problem = only(look(inner, "#!/bin/sh\n", user=STRANGER))
+    assert problem.text == f"stranger may not enter {inner}, where ivr.py is"
 
 
 def test_a_script_that_is_not_there(folder: Path) -> None:
@@ -385,7 +386,7 @@ def test_its_python_is_started_as_asterisk_would(folder: Path) -> None:
     text = "#!/usr/bin/env -S python3 -S\n"
     assert only(look(folder, text, environment=own), "ok")
     (folder / "lib").chmod(0o700)
-    problem = only(look(folder, text, environment=own, user=NOBODY))
+    problem = only(look(folder, text, environment=own, user=STRANGER))
     assert "cannot" in problem.text or "does not start" in problem.text
 
 
