@@ -8,7 +8,8 @@ In the dialplan::
      same => n,Dial(${TRANSFER},30)
      same => n(done),Hangup()
 
-The PIN is in Asterisk's database, by the caller's number: ``database put pins 5550123 1234``; the
+The sounds are some that come with Asterisk; yours will say what they mean. The PIN is in Asterisk's
+database, by the caller's number: ``database put pins 5550123 1234``; the
 balance, in whole crowns, is in the family ``balances``.
 """
 
@@ -26,7 +27,7 @@ def knows_the_pin(session: agi.FastAGI, account: str) -> bool:
         pin = session.execute(core.DatabaseGet("pins", account)).value
     except agi.AGIDBError:
         return False
-    for prompt in ("enter-pin", "wrong-pin", "wrong-pin"):
+    for prompt in ("vm-password", "vm-incorrect", "vm-incorrect"):
         if session.execute(core.GetData(prompt, 5000, len(pin))).digits == pin:
             return True
     return False
@@ -38,9 +39,9 @@ def account(session: agi.FastAGI, request: agi.Request) -> None:
     caller = request.environment.caller_id or ""
     session.execute(core.Answer())
     if not knows_the_pin(session, caller):
-        session.execute(core.StreamFile("goodbye"))
+        session.execute(core.StreamFile("vm-goodbye"))
         return
-    match session.execute(core.GetData("menu", 5000, 1)).digits:
+    match session.execute(core.GetData("vm-opts", 5000, 1)).digits:
         case "1":
             balance = session.execute(core.DatabaseGet("balances", caller)).value
             session.execute(core.SayNumber(int(balance)))
@@ -49,7 +50,7 @@ def account(session: agi.FastAGI, request: agi.Request) -> None:
         case "3":
             session.execute(core.SetVariable("TRANSFER", "PJSIP/desk"))
         case _:
-            session.execute(core.StreamFile("goodbye"))
+            session.execute(core.StreamFile("vm-goodbye"))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from pystrix_typed.testing.strategies import callers, hangups
 if TYPE_CHECKING:
     from pystrix_typed.testing import SimulatedCall
 
-SOUNDS = {"enter-pin": 2.0, "wrong-pin": 2.5, "menu": 6.0, "goodbye": 1.0}
-KNOWN = Caller("5550123").hears("enter-pin").presses("1234")
+SOUNDS = {"vm-password": 2.0, "vm-incorrect": 2.5, "vm-opts": 6.0, "vm-goodbye": 1.0}
+KNOWN = Caller("5550123").hears("vm-password").presses("1234")
 
 
 def place(caller: Caller, *faults: HungUp) -> SimulatedCall:
@@ -26,49 +26,57 @@ def place(caller: Caller, *faults: HungUp) -> SimulatedCall:
 
 
 def test_the_balance() -> None:
-    call = place(KNOWN.hears("menu").presses("1"))
-    assert call.heard == ["enter-pin", "menu", "42"]
+    call = place(KNOWN.hears("vm-opts").presses("1"))
+    assert call.heard == ["vm-password", "vm-opts", "42"]
     assert call.answered
 
 
 def test_a_message() -> None:
-    call = place(KNOWN.hears("menu").presses("2").hears("beep").says("call me back").presses("#"))
+    call = place(
+        KNOWN.hears("vm-opts").presses("2").hears("beep").says("call me back").presses("#")
+    )
     [recording] = call.recordings
     assert (recording.name, recording.ended_by) == ("message-5550123", "digit")
     assert recording.words == ("call me back",)
 
 
 def test_somebody_to_talk_to() -> None:
-    call = place(KNOWN.hears("menu", only=0.5).presses("3"))
+    call = place(KNOWN.hears("vm-opts", only=0.5).presses("3"))
     assert call.variables["TRANSFER"] == "PJSIP/desk"
     assert call.hung_up_by is None  # the dialplan goes on
 
 
 @pytest.mark.parametrize("key", ["9", "*"])
 def test_another_key(key: str) -> None:
-    assert place(KNOWN.hears("menu").presses(key)).played == ["enter-pin", "menu", "goodbye"]
+    assert place(KNOWN.hears("vm-opts").presses(key)).played == [
+        "vm-password",
+        "vm-opts",
+        "vm-goodbye",
+    ]
 
 
 def test_no_key() -> None:
-    assert place(KNOWN).played == ["enter-pin", "menu", "goodbye"]
+    assert place(KNOWN).played == ["vm-password", "vm-opts", "vm-goodbye"]
 
 
 def test_the_second_try() -> None:
-    late = Caller("5550123").hears("enter-pin").presses("9999").hears("wrong-pin").presses("1234")
-    assert place(late.hears("menu").presses("1")).said == ["42"]
+    late = (
+        Caller("5550123").hears("vm-password").presses("9999").hears("vm-incorrect").presses("1234")
+    )
+    assert place(late.hears("vm-opts").presses("1")).said == ["42"]
 
 
 def test_three_wrong_ones() -> None:
-    wrong = Caller("5550123").hears("enter-pin").presses("0000")
-    call = place(wrong.hears("wrong-pin").presses("1111").hears("wrong-pin").presses("2222"))
-    assert call.played == ["enter-pin", "wrong-pin", "wrong-pin", "goodbye"]
+    wrong = Caller("5550123").hears("vm-password").presses("0000")
+    call = place(wrong.hears("vm-incorrect").presses("1111").hears("vm-incorrect").presses("2222"))
+    assert call.played == ["vm-password", "vm-incorrect", "vm-incorrect", "vm-goodbye"]
 
 
 def test_a_stranger() -> None:
-    assert place(Caller("5559999")).played == ["goodbye"]
+    assert place(Caller("5559999")).played == ["vm-goodbye"]
 
 
-FULL = KNOWN.hears("menu").presses("2").hears("beep").says(3.0).presses("#")
+FULL = KNOWN.hears("vm-opts").presses("2").hears("beep").says(3.0).presses("#")
 COMMANDS = ["ANSWER", "DATABASE GET", "GET DATA", "RECORD FILE"]
 
 
