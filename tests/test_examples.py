@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +14,13 @@ TESTED = sorted({path.parent for path in EXAMPLES.glob("*/test_*.py")})
 
 
 @pytest.mark.parametrize("folder", TESTED, ids=[folder.name for folder in TESTED])
-def test_an_example(folder: Path) -> None:
+def test_an_example(folder: Path, tmp_path: Path) -> None:
     # With a configuration of its own, so that nothing of ours helps it.
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null",
          f"--rootdir={folder}", str(folder)],
-        cwd=folder, capture_output=True, text=True, timeout=60, check=False,
+        cwd=folder, env={**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path)},
+        capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
 

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 120
 #: Made by tools, wherever they run.
-LITTER = ("__pycache__", ".pyc", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".DS_Store")
+LITTER = (
+    "__pycache__",
+    ".hypothesis",
+    ".pyc",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".pytest_cache",
+    ".DS_Store",
+)
 
 pytestmark = pytest.mark.xdist_group("packaging")  # so that one worker builds, and builds once
 
