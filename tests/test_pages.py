@@ -21,13 +21,15 @@ from pystrix_typed.agi import core
 from pystrix_typed.agi.core.catalogue import COMMANDS
 
 from .checkers import CHECKERS, expected
-from .pages import BLOCKS, FENCE, PAGES, ROOT, Block, complete
+from .pages import BLOCKS, FENCE, PAGES, ROOT, Block, complete, program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 #: The blocks that hold no code: pictures, what a program prints, and what is for Sphinx.
+#: The program that the first test of the testing guide is about.
+FLOW = ("docs/guides/testing.md", '@server.script("menu")')
 DIRECTIVES = ("eval-rst", "include", "ladder", "layers", "literalinclude", "toctree")
 PLAIN = {"", "text", *(f"{{{name}}}" for name in DIRECTIVES)}
 #: A line of a dialplan.
@@ -77,6 +79,8 @@ def test_python_is_typed_as_it_says(checker: str, tmp_path: Path) -> None:
         file = written / f"{block.name}.py"
         file.write_text(complete(block), encoding="utf-8")
         files.append(file)
+    files.append(written / "flow.py")  # which another block imports
+    files[-1].write_text(program(*FLOW), encoding="utf-8")
     # A block may be nothing but imports, to say where names come from.
     found = {
         finding
@@ -84,6 +88,21 @@ def test_python_is_typed_as_it_says(checker: str, tmp_path: Path) -> None:
         if finding.what != "reportUnusedImport"
     }
     assert found == {finding for file in files for finding in expected(checker, file)}
+
+
+def test_the_first_test_passes(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(program(*FLOW), encoding="utf-8")
+    test = program(FLOW[0], "from flow import menu")
+    (tmp_path / "test_flow.py").write_text(test, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("block", SIGNATURES, ids=names(SIGNATURES))
