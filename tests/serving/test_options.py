@@ -16,6 +16,7 @@ import typer
 
 from pystrix_typed.agi.limits import Limits
 from pystrix_typed.cli.app import app
+from pystrix_typed.testing import RecordedCall
 from tests.servers.stage import Peer
 
 from .service import ROOT, service, write
@@ -150,6 +151,30 @@ def test_its_log_is_lines_of_json_of_a_level(tmp_path: Path) -> None:
     records = [json.loads(line) for line in running.lines if line != "<end>"]
     assert {"DEBUG", "INFO"} <= {str(each["level"]).upper() for each in records}
     assert [each["outcome"] for each in records if "outcome" in each] == ["completed"]
+
+
+@pytest.mark.parametrize("kind", ["blocking", "asyncio"])
+def test_calls_are_traced_and_recorded(tmp_path: Path, kind: str) -> None:
+    write(tmp_path, kind)
+    folder = tmp_path / "calls"
+    with service(tmp_path, "--trace", f"--record={folder}") as running:
+        with Peer(running.address, "talk?n=0") as peer:
+            peer.line()
+            peer.send(b"200 result=1\n")
+            assert peer.ends()
+        running.wait('>> VERBOSE "worker ')
+        running.wait("<< 200 result=1")
+        assert running.end() == 0
+    (file,) = folder.iterdir()
+    assert RecordedCall.load(file).script == "talk?n=0"
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    write(tmp_path, "blocking")
+    (tmp_path / "file").touch()
+    with service(tmp_path, f"--record={tmp_path / 'file' / 'calls'}") as running:
+        running.wait("cannot record in .*: Not a directory")
+        assert running.process.wait(20) == 1
 
 
 def test_a_level_hides_what_is_below(tmp_path: Path) -> None:

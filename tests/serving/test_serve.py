@@ -157,6 +157,23 @@ def test_workers_end_with_their_master(tmp_path: Path) -> None:
         assert [pid for pid in workers if alive(pid)] == []
 
 
+@pytest.mark.parametrize("kind", ["blocking", "asyncio"])
+def test_the_port_goes_with_the_master_and_calls_go_on(tmp_path: Path, kind: str) -> None:
+    write(tmp_path, kind)
+    with service(tmp_path, "--workers=2", "--drain=60") as running:
+        address = running.address
+        with Peer(address, "talk?n=1") as peer:
+            peer.line()
+            running.signal(signal.SIGKILL)
+            running.process.wait(10)
+            until(lambda: refused(address))
+            peer.send(b"200 result=1\n")
+            assert peer.line() == b"WAIT FOR DIGIT 100\n"
+            peer.send(b"200 result=0\n")
+            assert peer.ends()
+        running.wait("<end>")
+
+
 def test_workers_are_replaced_after_their_share(tmp_path: Path) -> None:
     write(tmp_path, "asyncio")
     with service(tmp_path, "--recycle-after=5") as running:

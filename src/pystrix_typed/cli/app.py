@@ -180,6 +180,14 @@ def serve(
     log_level: Annotated[
         LogLevel, typer.Option(help="The lowest level that is shown.")
     ] = LogLevel.INFO,
+    trace: Annotated[
+        bool,
+        typer.Option("--trace", help="Log what is said in each call, but for what callers key in."),
+    ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Record each call there, to be replayed as a test."),
+    ] = None,
 ) -> None:
     """Serve calls with your FastAGIServer, blocking or asyncio, in one process or several.
 
@@ -218,6 +226,8 @@ def serve(
         metrics=metrics,
         log_format=log_format.value,
         log_level=log_level.value,
+        trace=trace,
+        record=record,
     )
     raise typer.Exit(module.serve(service))
 

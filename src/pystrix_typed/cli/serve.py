@@ -53,6 +53,8 @@ class Service(NamedTuple):
     metrics: bool
     log_format: str
     log_level: str
+    trace: bool
+    record: Path | None
 
 
 def serve(service: Service) -> int:
@@ -159,6 +161,8 @@ def _plan(service: Service) -> Plan:
         recycle_after=service.recycle_after,
         log_format=service.log_format,
         log_level=service.log_level,
+        trace=service.trace,
+        record=service.record.resolve() if service.record else None,
         metrics=service.metrics,
         uvloop=service.uvloop,
     )

@@ -46,6 +46,8 @@ class Plan(NamedTuple):
         recycle_after: Calls after which it asks to be replaced; 0 for never.
         log_format: ``text`` or ``json``.
         log_level: The lowest level that is shown.
+        trace: Whether it logs what is said in each call.
+        record: The folder in which each call is recorded, if there is one.
         metrics: Whether it counts for Prometheus.
         uvloop: Whether an asyncio server runs on uvloop.
     """
@@ -57,6 +59,8 @@ class Plan(NamedTuple):
     recycle_after: int
     log_format: str
     log_level: str
+    trace: bool
+    record: Path | None
     metrics: bool
     uvloop: bool
 
@@ -136,6 +140,15 @@ def _prepared(plan: Plan, channel: Channel, slot: int) -> AnyServer:
         # Two would count everything twice: processes are added up whatever the registry.
         if not any(isinstance(each, CallMetrics) for each in server.observers):
             more.append(CallMetrics())
+    if plan.trace:
+        more.append(logs.WireTrace(level=logging.INFO))
+    if plan.record is not None:
+        from pystrix_typed.agi.recording import CallRecorder
+
+        try:
+            more.append(CallRecorder(plan.record))
+        except OSError as error:
+            raise Unservable(f"cannot record in {plan.record}: {error.strerror}") from None
     if plan.recycle_after:
         more.append(_Count(channel, plan.recycle_after))
     if more:
@@ -178,7 +191,9 @@ def _serve_blocking(server: FastAGIServer, channel: Channel, plan: Plan) -> None
                     seconds = float(message["seconds"])
                     # It waits for the calls, and a second order may come meanwhile.
                     threading.Thread(target=server.shutdown, args=(seconds,), daemon=True).start()
-        server.shutdown(plan.drain)  # the master is gone
+        # The master is gone: the port goes at once, and the calls under way go on.
+        server.release()
+        server.shutdown(plan.drain)
 
     def end(_number: int, _frame: FrameType | None) -> None:
         threading.Thread(target=server.shutdown, args=(plan.drain,), daemon=True).start()
@@ -198,7 +213,8 @@ def _serve_in_loop(server: AnyServer, channel: Channel, plan: Plan) -> None:
             messages = channel.receive()
             if messages is None:
                 loop.remove_reader(channel.fileno())
-                server.stop(plan.drain)  # the master is gone
+                server.release()  # the master is gone, and so is the port
+                server.stop(plan.drain)
                 return
             for message, given in messages:
                 say = message["say"]
