@@ -368,7 +368,7 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
             if self._adopted:
                 _log.warning(
                     "full: %d calls; the listening socket is not this server's, so that further "
-                    "ones connect, and wait",
+                    "ones connect, and wait, unless another process takes them or closes it",
                     len(self._live),
                 )
             else:

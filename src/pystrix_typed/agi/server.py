@@ -375,7 +375,7 @@ class FastAGIServer(Service[FastAGI, object]):
         if self._adopted:
             _log.warning(
                 "full: %d calls; the listening socket is not this server's, so that further ones "
-                "connect, and wait",
+                "connect, and wait, unless another process takes them or closes it",
                 calls,
             )
         else:
