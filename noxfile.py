@@ -23,6 +23,7 @@ nox.options.sessions = [
     "lint",
     "types",
     "tests",
+    "uvloop",
     "fuzz",
     "docs",
     "asterisk",
@@ -123,6 +124,16 @@ def tests(session: nox.Session) -> None:
     parallel = ["--numprocesses=auto", "--dist=loadgroup"]
     others = [f"--ignore=tests/{each}" for each in ("asterisk", "deploy", "peers")]
     session.run("pytest", *parallel, *others, *arguments)
+
+
+@nox.session(python=OLDEST)
+def uvloop(session: nox.Session) -> None:
+    """Run the tests of asyncio sessions and servers on uvloop's event loop."""
+    if sys.platform == "win32":
+        session.skip("uvloop is for POSIX systems")
+    install_wheel(session, "tests")
+    tests = ["tests/test_aio.py", "tests/test_eagi.py", "tests/servers", "tests/observing"]
+    session.run("python", "-m", "pytest", "-p", "tests.on_uvloop", "--numprocesses=auto", *tests)
 
 
 @nox.session(python=OLDEST)

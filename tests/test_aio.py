@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pystrix_typed.agi.aio import Session
+    from pystrix_typed.agi.aio_link import Link
     from pystrix_typed.agi.record import AnyAction
 
     Open: TypeAlias = Callable[..., AbstractAsyncContextManager["Call"]]
@@ -442,3 +443,21 @@ async def test_a_storm_of_cancellations(call: Open) -> None:
         for start in range(0, 200, 20):
             await asyncio.gather(*[ask(1000 + start + number) for number in range(20)])
         await answered(c)
+
+
+class LateFastAGI(agi.aio.FastAGI):
+    """A session that gets its connection when that has something to say already, as on uvloop."""
+
+    async def _connect(self) -> Link:
+        link = await super()._connect()
+        await asyncio.sleep(0.05)
+        return link
+
+
+@in_loop
+async def test_variables_that_come_at_once_are_not_missed() -> None:
+    near, far = socket.socketpair()
+    with far:
+        far.sendall(b"agi_version: 22.10.1\n\n")
+        async with LateFastAGI(near, handshake_timeout=5.0) as session:
+            assert session.asterisk_version == (22, 10, 1)

@@ -442,14 +442,15 @@ def test_asyncio_reads_while_a_command_runs(call: Call) -> None:
                 assert frame == FRAME
                 heard += 1
                 if heard == 3:
-                    call.reply(b"200 result=53")
                     break
                 call.say(FRAME)
+            assert not key.done()
+            assert await asyncio.to_thread(call.hear) == b"WAIT FOR DIGIT 5000\n"
+            call.reply(b"200 result=53")
             assert (await key).digit == "5"
 
     call.say(FRAME)
     asyncio.run(main())
-    assert call.hear() == b"WAIT FOR DIGIT 5000\n"
 
 
 def test_a_cancelled_reading_loses_nothing(call: Call) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import stat
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
@@ -386,9 +387,10 @@ class FastAGI(Session):
         assert self._connection is not None
         self._connection.setblocking(False)
         loop = asyncio.get_running_loop()
-        transport, link = await loop.connect_accepted_socket(
-            lambda: Link(self._protocol), self._connection
-        )
+        link = Link(self._protocol)
+        # The variables may come before this returns (uvloop): they are for the exchange to come.
+        link.busy = True
+        transport, _ = await loop.connect_accepted_socket(lambda: link, self._connection)
         self._transport = transport
         return link
 
@@ -402,6 +404,12 @@ class FastAGI(Session):
             await self._link.closed
         elif self._connection is not None:
             self._connection.close()
+
+
+def _may_wait(descriptor: int) -> bool:
+    """Tell whether a loop can wait for it; uvloop ends the process for one for which it cannot."""
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
 
 
 class AGI(Session):
@@ -470,6 +478,10 @@ class AGI(Session):
     async def _connect(self) -> Link:
         loop = asyncio.get_running_loop()
         link = Link(self._protocol)
+        link.busy = True  # as for FastAGI
+        for end in (self._output, self._input):
+            if not _may_wait(end.fileno()):
+                raise ValueError("a script's stdin and stdout must be pipes, sockets or a terminal")
         self._writer, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, self._output)
         self._reader, _ = await loop.connect_read_pipe(lambda: link, self._input)
         return link
