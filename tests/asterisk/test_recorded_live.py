@@ -57,8 +57,7 @@ def test_a_real_call_is_replayed(
     if not unredacted:
         assert "0042" not in file.read_text()
         # What was keyed in, then the key: as the wire had it.
-        hidden = ["0042", "50"] if "2" in str(far) else ["0042"]
-        hidden = hidden[: len(recorded.hidden)]
+        hidden = ["0042", "50"] if far is FARS["keys"] else ["0042"]
     again = recorded.replay(flow, hidden=hidden)
     assert again.agistatus == ending.agi_status
     with pytest.raises(ReplayError):

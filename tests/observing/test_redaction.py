@@ -425,3 +425,12 @@ def test_an_endless_call_takes_no_endless_memory() -> None:
     assert keyed.scrub("123456x") == "123456x"
     assert keyed.filled("V255")
     assert not keyed.filled("V9999")
+
+
+def test_numbers_of_asterisks_own_are_shown() -> None:
+    dialogue = Dialogue(Redactor())
+    greeting = [line.text for line in dialogue.feed(False, b"agi_threadid: 140012345678912\n\n")]
+    assert greeting[0] == "agi_threadid: 140012345678912"
+    dialogue.feed(True, b'STREAM FILE "menu" "12" 0\n')
+    (line,) = dialogue.feed(False, b"200 result=-1 endpos=8640\n")
+    assert line.text == "200 result=-1 endpos=8640"

@@ -142,6 +142,8 @@ class Dialogue:
         if not text:
             self._greeted = True
         name, _, value = text.partition(": ")
+        if name == "agi_threadid" and value.isdecimal():
+            return text  # a number of Asterisk's own that is as long as a card's
         if name in ("agi_network_script", "agi_request"):
             address, question, query = value.partition("?")
             fields = "&".join(map(self._field, query.split("&")))

@@ -275,9 +275,11 @@ def _harmless(rule: Rule, outcome: Outcome | None) -> set[str]:
     """Give the keys of a reply's pairs that tell nothing of the caller."""
     if outcome is None:
         return set()
+    # Of any outcome: a playback that failed tells where it was, too, though nobody reads it there.
     return {
         source[1:]
-        for field, source in outcome.gives
+        for each in rule.command.outcomes
+        for field, source in each.gives
         if isinstance(source, str) and source.startswith("$") and field not in rule.hears
     } | {key for key, _ in outcome.when.pairs}
 
