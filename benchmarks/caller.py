@@ -222,9 +222,7 @@ class Call(asyncio.Protocol):
             return
         if isinstance(exc, ConnectionError):
             self.lose("reset", str(exc))
-        elif (
-            self.exchange.plan.end == "finish" and self.commands >= self.exchange.plan.commands
-        ) or (self.ending and self.exchange.plan.end == "hangup"):
+        elif self._as_planned():
             self._over("completed")
         else:
             self.lose("closed", "after a command" if self.commands else "before any command")
