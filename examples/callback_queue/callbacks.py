@@ -39,12 +39,13 @@ CREATE TABLE IF NOT EXISTS callbacks (
 """
 # One statement each, so that two calls, or two people who call back, cannot come in between.
 JOIN = "INSERT INTO callbacks VALUES (?, ?) ON CONFLICT (number) DO NOTHING"
-PLACE = (
-    "SELECT count(*) FROM callbacks WHERE since <= (SELECT since FROM callbacks WHERE number = ?)"
-)
+PLACE = """
+SELECT count(*) FROM callbacks AS other JOIN callbacks AS own ON own.number = ?
+WHERE other.since < own.since OR (other.since = own.since AND other.number <= own.number)
+"""
 TAKE = """
 DELETE FROM callbacks WHERE number = (
-    SELECT number FROM callbacks ORDER BY since LIMIT 1 {locked}
+    SELECT number FROM callbacks ORDER BY since, number LIMIT 1 {locked}
 ) RETURNING number
 """
 
@@ -152,7 +153,7 @@ def number_of(session: agi.FastAGI) -> str | None:
         return own
     for _ in range(TRIES):
         entry = session.execute(core.GetData("vm-enter-num-to-call", timeout=8000, max_digits=15))
-        if len(entry.digits) >= 3 and confirmed(session, entry.digits):
+        if entry.digits.isdecimal() and len(entry.digits) >= 3 and confirmed(session, entry.digits):
             return entry.digits
     return None
 
@@ -161,7 +162,9 @@ def confirmed(session: agi.FastAGI, number: str) -> bool:
     """Say a number, and ask for the key 1 if it is right."""
     key = session.execute(core.SayDigits(number, "12")).digit
     if key is None:
-        key = session.execute(core.GetOption("vm-press", "12", timeout=5000)).digit
+        key = session.execute(core.StreamFile("vm-press", "12")).digit
+    if key is None:
+        key = session.execute(core.GetOption("digits/1", "12", timeout=5000)).digit
     return key == "1"
 
 

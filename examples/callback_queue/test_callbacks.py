@@ -82,7 +82,12 @@ def test_many_at_a_time(queue: Queue) -> None:
 
 
 @given(callers(), hangups())
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_whatever_the_caller_does(queue: Queue, caller: Caller, hangup: HungUp) -> None:
     assert not place(queue, caller, hangup).mistaken
 

@@ -22,6 +22,7 @@ import contextlib
 import logging
 import os
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
 
 import httpx
 
@@ -55,7 +56,7 @@ def make_server(directory: httpx.AsyncClient, port: int = 4573) -> agi.aio.FastA
             try:
                 async with asyncio.timeout(PATIENCE):
                     kind = await while_holding(session, class_of(directory, number))
-            except (TimeoutError, httpx.HTTPError, ValueError) as error:
+            except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
                 log.warning("the directory does not tell who %s is: %r", number, error)
         await session.execute(core.SetVariable("CUSTOMER", kind))
 
@@ -64,7 +65,8 @@ def make_server(directory: httpx.AsyncClient, port: int = 4573) -> agi.aio.FastA
 
 async def class_of(directory: httpx.AsyncClient, number: str) -> str:
     """Ask the directory for the class of a customer."""
-    answer = await directory.get(f"/customers/{number}")
+    # Callers may well choose what stands there.
+    answer = await directory.get(f"/customers/{quote(number, safe='')}")
     if answer.status_code == 404:
         return "stranger"
     answer.raise_for_status()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -26,10 +27,11 @@ def place(
     music: float | None = SECONDS,
 ) -> SimulatedCall:
     """Call while the directory takes some virtual seconds for its answer."""
+    asked: list[str] = []
     sounds = {} if music is None else {MUSIC: music}
 
     async def directory(request: httpx.Request) -> httpx.Response:
-        assert request.url.path == f"/customers/{caller.number}"
+        asked.append(request.url.raw_path.decode())
         await asyncio.sleep(after)
         return answer
 
@@ -40,7 +42,9 @@ def place(
                 make_server(client), "customer", caller=caller, faults=faults
             )
 
-    return asyncio.run(main())
+    call = asyncio.run(main())
+    assert asked in ([], [f"/customers/{quote(caller.number, safe='')}"])
+    return call
 
 
 GOLD = httpx.Response(200, json={"class": "gold"})
@@ -73,6 +77,11 @@ def test_whatever_it_answers(answer: httpx.Response) -> None:
 def test_without_music_they_wait_in_silence(music: float | None) -> None:
     call = place(Caller("5550123"), GOLD, 1.0, music=music)
     assert call.variables["CUSTOMER"] == "gold"
+
+
+@pytest.mark.parametrize("number", ["../admin", "555?x=1", "555#1", "5 5/5", "%2e", "grün"])
+def test_a_number_is_a_number_to_the_directory(number: str) -> None:
+    assert place(Caller(number), GOLD, 0.1).variables["CUSTOMER"] == "gold"
 
 
 def test_it_is_too_slow() -> None:

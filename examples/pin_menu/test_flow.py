@@ -91,6 +91,6 @@ def test_a_hangup_at_every_step(command: str, nth: int, after: float) -> None:
 
 
 @given(callers(), hangups())
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None, derandomize=True)
 def test_whatever_the_caller_does(caller: Caller, hangup: HungUp) -> None:
     assert not place(caller, hangup).mistaken

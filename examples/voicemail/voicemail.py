@@ -14,6 +14,7 @@ choosing has left a message, too. Erasing removes the file, so run the server on
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from pathlib import Path
@@ -30,6 +31,7 @@ SHORTEST = 8_000
 """Samples of a message that is one: a second."""
 TRIES = 3
 
+log = logging.getLogger(__name__)
 server = agi.FastAGIServer()
 
 
@@ -44,17 +46,21 @@ class Message:
         self.samples = 0
 
     def record(self) -> None:
-        """Record it, from the beep to the key #, to silence, or to the hangup."""
-        self.samples = 0
+        """Record it, from the beep to the key #, to silence, or to the hangup.
+
+        Until the beep is over, what was recorded before is there still.
+        """
         try:
             result = self.session.execute(
                 core.RecordFile(self.file, "wav", "#", timeout=LONGEST * 1000, silence=SILENCE)
             )
         except agi.AGIHangup as hangup:
-            # The file is there all the same.
-            self.samples = int(hangup.reply.pairs.get("endpos", "0")) if hangup.reply else 0
+            # The file is there all the same, if it was begun: 0 tells of the beep.
+            told = hangup.reply.pairs if hangup.reply else {}
+            self.samples = int(told.get("endpos", "0")) or self.samples
             raise
-        self.samples = result.end_position
+        if result.ended_by != "digit_before_recording":
+            self.samples = result.end_position
 
     def store(self) -> None:
         """Note what is known about it; legal on a dead channel, too."""
@@ -65,7 +71,11 @@ class Message:
             "seconds": round(self.samples / 8_000, 1),
             "file": f"{self.file}.wav",
         }
-        self.session.execute(core.DatabasePut(f"voicemail/{self.box}", self.id, json.dumps(facts)))
+        row = core.DatabasePut(f"voicemail/{self.box}", self.id, json.dumps(facts))
+        try:
+            self.session.execute(row)
+        except agi.AGIDBError:
+            log.exception("a message is in no list: %s", facts)
 
     def erase(self) -> None:
         """Forget it."""
@@ -95,6 +105,7 @@ def take(message: Message) -> None:
     for _ in range(TRIES):
         message.record()
         if message.samples < SHORTEST:
+            message.erase()
             session.execute(core.StreamFile("vm-tooshort"))
             continue
         match review(message):
