@@ -189,12 +189,12 @@ def test_systemd_reads_its_units(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's")
-def test_the_unit_s_command_serves_a_port_that_is_handed_over(tmp_path: Path) -> None:
+def test_the_unit_s_command_serves_a_port_that_is_handed_over(short_folder: Path) -> None:
     """As systemd starts it: with the socket, told by READY=1, ended by SIGTERM."""
     words = [word.replace("/srv/fastagi", str(DEPLOY)) for word in COMMANDS["systemd"]]
     words[words.index("--health") + 1] = "127.0.0.1:0"
     words[words.index("--allow") + 1] = "127.0.0.0/8"
-    notify = tmp_path / "notify"
+    notify = short_folder / "notify"
     script = (
         "import os, socket, sys\n"
         "os.dup2(int(sys.argv[1]), 3); os.set_inheritable(3, True)\n"

@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import sys
-import tempfile
 import threading
 import tomllib
 from pathlib import Path
@@ -39,12 +38,10 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Asterisk is not
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
+def folder(short_folder: Path) -> Path:
     """Give a folder that everybody may enter, unlike pytest's own."""
-    made = Path(tempfile.mkdtemp()).resolve()
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
+    short_folder.chmod(0o755)
+    return short_folder.resolve()
 
 
 def status_of(findings: list[Finding], about: str) -> list[str]:

@@ -256,11 +256,11 @@ def test_it_tells_how_it_is(tmp_path: Path) -> None:
             assert get(running, "/readyz") == (503, "draining\n")
 
 
-def test_systemd_is_told(tmp_path: Path) -> None:
+def test_systemd_is_told(tmp_path: Path, short_folder: Path) -> None:
     write(tmp_path, "blocking")
     told: list[str] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
-        path = tmp_path / "notify"
+        path = short_folder / "notify"
         notices.bind(str(path))
         notices.settimeout(10)
         environment = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "200000"}
