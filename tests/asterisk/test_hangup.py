@@ -46,6 +46,9 @@ SETTINGS: dict[str, dict[str, str]] = {
     "left": {"AGIEXITONHANGUP": "yes"},
 }
 
+#: It gives a script's interpreter time to start, on a busy machine too.
+FAR = Far().wait(0.7).hangup()
+
 DIALPLAN = """
 [hanging]
 exten => wait,1,Wait(5)
@@ -70,9 +73,7 @@ def hang(session: agi.Session) -> list[object]:
 @pytest.mark.parametrize("command", BLOCKING)
 def test_a_hangup_in_the_middle(near: Near, command: str, setting: str) -> None:
     near.exchange.dialplan(DIALPLAN)
-    value, ending = near.run(
-        hang, args=[BLOCKING[command]], variables=SETTINGS[setting], far=Far().wait(0.3).hangup()
-    )
+    value, ending = near.run(hang, args=[BLOCKING[command]], variables=SETTINGS[setting], far=FAR)
     first, second, noop, hung_up = value
     assert first == "AGIResultHangup"
     assert second in {"AGIResultHangup", "AGISIGHUPHangup"}
@@ -90,7 +91,7 @@ def test_a_hangup_during_an_application(near: Near, setting: str) -> None:
         hang,
         args=['core.Exec("Wait", ["5"])'],
         variables=SETTINGS[setting],
-        far=Far().wait(0.3).hangup(),
+        far=FAR,
     )
     assert value[0] == core.ExecResult(-1)
     assert str(value[1]).endswith(("Hangup", "DeadChannelError"))
@@ -99,7 +100,7 @@ def test_a_hangup_during_an_application(near: Near, setting: str) -> None:
 
 @pytest.mark.parametrize("setting", ["told", "not told"])
 def test_a_hangup_between_commands(near: Near, setting: str) -> None:
-    value, _ = near.run(hang_between, variables=SETTINGS[setting], far=Far().wait(0.3).hangup())
+    value, _ = near.run(hang_between, variables=SETTINGS[setting], far=FAR)
     assert value in (
         [True, "AGISIGHUPHangup", "value"],
         [False, "AGIDeadChannelError", "value"],
@@ -112,7 +113,7 @@ def hang_between(session: agi.Session) -> object:
 
     from pystrix_typed import agi
 
-    time.sleep(1.0)
+    time.sleep(1.6)
     steps: list[object] = [session.hung_up]
     try:
         session.execute(core.WaitForDigit(1000))

@@ -166,16 +166,16 @@ def test_the_version_is_compared(call: Near) -> None:
 
 
 def test_what_strangers_send_is_not_evaluated(call: Near) -> None:
-    text = program("docs/guides/security.md", "TOLOWER")
+    text = program("docs/guides/security.md", "URIENCODE")
 
     def handle(session: agi.Session) -> str | None:
         exec(
             compile(text, "security", "exec", dont_inherit=True), {"session": session, "core": core}
         )
-        return session.execute(core.GetFullVariable("${TOLOWER(${WHO})}")).value
+        return session.execute(core.GetFullVariable("${URIENCODE(${WHO})}")).value
 
     caller = Caller("1", "${SHELL(echo HARM)}")
-    assert call.run(handle, caller=caller)[0] == "${shell(echo harm)}"
+    assert call.run(handle, caller=caller)[0] == "%24%7BSHELL(echo%20HARM)%7D"
 
 
 # The programs, and asyncio

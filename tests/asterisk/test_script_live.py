@@ -113,7 +113,7 @@ def test_a_hangup_that_ends_the_script_is_no_failure(
     lines, ending = told(
         latest,
         form.format(deed=waiting),
-        far=Far().wait(0.2).hangup(),
+        far=Far().wait(0.7).hangup(),
         variables=setting,
     )
     assert (lines, ending.agi_status) == ([], "HANGUP")
@@ -169,7 +169,7 @@ def test_notice_of_the_hangup(latest: Exchange, told_by_signal: bool) -> None:
 gone = threading.Event()
 with agi.AGI() as session:
     session.on_hangup(gone.set)
-    told = gone.wait(1.5)
+    told = gone.wait(3)
     assert session.hung_up == told
     session.execute(core.Noop())
     try:
@@ -184,7 +184,7 @@ time.sleep(0.2)
     _lines, ending = told(
         latest,
         source,
-        far=Far().wait(0.2).hangup(),
+        far=Far().wait(0.7).hangup(),
         variables={} if told_by_signal else {"AGISIGHUP": "no"},
         watch=("TOLD",),
     )

@@ -146,7 +146,7 @@ def test_a_hangup_at_any_moment(
     if call.hung_up_by == "caller":
         assert isinstance(call.error, agi.AGIHangup)
         assert call.agistatus == "HANGUP"
-        assert call.duration >= round(moment, 3)
+        assert call.duration >= moment - 0.001  # it counts milliseconds
     else:
         assert call.error is None
         assert call.hung_up_by == "script"

@@ -78,7 +78,7 @@ def test_get_variable(name: str, value: str | None) -> None:
         ("${TOUPPER(${X:0:1})}${TOLOWER(AB)}", "Aab"),
         ("${BASE64_ENCODE(${X})}", "YWJjZGVm"),
         ("${BASE64_DECODE(YWJj)}", "abc"),
-        ("${URIENCODE(a b)}${URIDECODE(%41)}", "a%20bA"),
+        ("${URIENCODE(a b/(c)!)}${URIDECODE(%41)}", "a%20b%2F(c)!A"),
         ("${MD5(a)}", "0cc175b9c0f1b6a831c399e269772661"),
         ("${FILTER(0-9,a1b2)}${REPLACE(LIST,-,+)}", "12a+b+c"),
         ("${STRFTIME(0,,%Y-%m-%d)}", "1970-01-01"),

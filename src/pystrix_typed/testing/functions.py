@@ -310,7 +310,7 @@ _READ: Mapping[str, Callable[[SimulatedChannel, str], str | None]] = {
     "TOLOWER": lambda _channel, argument: argument.lower(),
     "BASE64_ENCODE": lambda _channel, argument: base64.b64encode(_bytes(argument)).decode(),
     "BASE64_DECODE": _decode,
-    "URIENCODE": lambda _channel, argument: quote(_bytes(argument), safe=""),
+    "URIENCODE": lambda _channel, argument: quote(_bytes(argument), safe="!~*'()"),
     "URIDECODE": lambda _channel, argument: unquote(argument, errors="surrogateescape"),
     "MD5": lambda _channel, argument: hashlib.md5(
         _bytes(argument), usedforsecurity=False
