@@ -170,7 +170,7 @@ def word(argument: Argument) -> tuple[str, set[str]]:
     if argument.type in NUMBERS:
         made, uses = f"number({value})", "number"
         if prefix:
-            made = f"{prefix.encode()!r} + {made}"
+            made = f"{prefix!r} + {made}"
     elif argument.type == "choice" and not prefix:
         made, uses = f"choice({value})", "choice"
     elif argument.type == "label" and not prefix:

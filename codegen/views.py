@@ -213,7 +213,7 @@ def _words(arguments: tuple[Argument, ...]) -> tuple[str, set[str]]:
         made, functions = kinds.word(argument)
         words.append(made)
         used |= functions
-        fillers.append(repr(argument.filler.encode()) if argument.filler else "None")
+        fillers.append(repr(argument.filler) if argument.filler else "None")
     if not words:
         return "", used
     tuple_ = f"({', '.join(words)},)"

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pystrix_typed.agi.aio_server import FastAGIServer, Handler, ScriptHandler
     from pystrix_typed.agi.observing import CommandEvent
     from pystrix_typed.agi.protocol import Exchange
-    from pystrix_typed.agi.record import Action
+    from pystrix_typed.agi.record import Action, AnyAction
 
 __all__ = [
     "AGI",
@@ -117,9 +117,11 @@ class Session:
             try:
                 self._link = await self._connect()
                 self._link.trace = self._trace
+                self._link.busy = True
                 self._variables = await self._drive(
                     self._protocol.start(None if limit is None else now + limit)
                 )
+                self._link.settle()
             except BaseException as error:
                 await self.__aexit__(type(error), error, None)
                 raise
@@ -144,77 +146,71 @@ class Session:
             RuntimeError: The session was not started.
             ValueError: The command line is longer than what this Asterisk reads. Nothing was sent.
         """
-        if self._link is None:
+        link, turn, protocol = self._link, self._turn, self._protocol
+        if link is None:
             raise RuntimeError("the session was not started: use it with 'async with'")
-        turn = self._turn
-        if timeout is not ... or self._timeout is not None or turn.taken:
-            if self.on_command is not None:
-                return await self._observed(action, timeout, self.on_command)
-            return await self._execute(action, timeout)
-        # The same where there is nothing to wait for, as for most commands: each coroutine that
-        # this went through would cost as much as the turn.
-        turn.taken = True
-        protocol, on_command = self._protocol, self.on_command
-        began = monotonic()
+        # All in one coroutine: another one would cost as much as reading the reply.
+        on_command = self.on_command
         if on_command is not None:
+            # What a command that sends nothing must not be taken to have got.
             protocol.reply = None
+        began = monotonic()
+        limit = self._timeout if timeout is ... else in_seconds(timeout)
+        deadline = None if limit is None else link.clock() + limit
         try:
-            result = await self._drive(protocol.execute(action, None))
+            if turn.taken:
+                await self._wait_for_turn(action, deadline)
+            turn.taken = True
+            try:
+                link.busy = True
+                # Most commands are one line and one answer; the others go on from where that ended.
+                line = protocol.begin(action)
+                if line:
+                    if link.trace is not None:
+                        link.trace(True, line)
+                    self._write(line)
+                    protocol.sending = False
+                    if not (link.inbox or link.ended):
+                        await (link if deadline is None else link.wait(deadline))
+                    protocol.now = link.clock()
+                    got = link.take()
+                    concluded = protocol.conclude(action, got)
+                    if concluded is None:
+                        result = await self._drive(protocol.finish(action, got, deadline))
+                    else:
+                        result = concluded[0]
+                else:
+                    result = await self._drive(protocol.execute(action, deadline))
+            except BaseException:
+                self._abandon()
+                raise
+            finally:
+                turn.give()
+                link.busy = False
+                if link.inbox or link.ended:
+                    link.settle()
         except BaseException as error:
             if on_command is not None:
                 seconds = monotonic() - began
                 agi.observing.tell_command(on_command, action, protocol.reply, seconds, None, error)
             raise
-        finally:
-            turn.give()
         if on_command is not None:
             seconds = monotonic() - began
             agi.observing.tell_command(on_command, action, protocol.reply, seconds, result)
         return result
 
-    async def _observed(
-        self,
-        action: Action[R],
-        timeout: float | timedelta | EllipsisType | None,
-        on_command: Callable[[CommandEvent], object],
-    ) -> R:
-        protocol = self._protocol
-        # What a command that sends nothing must not be taken to have got.
-        protocol.reply = None
-        began = monotonic()
-        tell = agi.observing.tell_command
+    async def _wait_for_turn(self, action: AnyAction, deadline: float | None) -> None:
+        if deadline is None:
+            await self._turn.take()
+            return
         try:
-            result = await self._execute(action, timeout)
-        except BaseException as error:
-            tell(on_command, action, protocol.reply, monotonic() - began, None, error)
-            raise
-        tell(on_command, action, protocol.reply, monotonic() - began, result)
-        return result
-
-    async def _execute(
-        self, action: Action[R], timeout: float | timedelta | EllipsisType | None
-    ) -> R:
-        limit = self._timeout if timeout is ... else in_seconds(timeout)
-        deadline = None if limit is None else asyncio.get_running_loop().time() + limit
-        turn = self._turn
-        if not turn.taken:
-            turn.taken = True
-        elif deadline is not None:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    await turn.take()
-            except TimeoutError:
-                raise AGITimeoutError(
-                    f"{action.command} was not sent before the deadline: another command is "
-                    f"running",
-                    action=action,
-                ) from None
-        else:
-            await turn.take()
-        try:
-            return await self._drive(self._protocol.execute(action, deadline))
-        finally:
-            turn.give()
+            async with asyncio.timeout_at(deadline):
+                await self._turn.take()
+        except TimeoutError:
+            raise AGITimeoutError(
+                f"{action.command} was not sent before the deadline: another command is running",
+                action=action,
+            ) from None
 
     @property
     def trace(self) -> Trace | None:
@@ -289,12 +285,11 @@ class Session:
     # ---- the driver ----
 
     async def _drive(self, steps: Exchange[R]) -> R:
-        """Run one exchange."""
+        """Run an exchange, or what is left of one, while the link is busy."""
         protocol, link = self._protocol, self._link
         assert link is not None
         clock = link.clock
         protocol.now = clock()
-        link.busy = True
         try:
             data, until = next(steps)
             while True:
@@ -310,16 +305,17 @@ class Session:
         except StopIteration as end:
             result: R = end.value
             return result
-        except BaseException:
-            fence = protocol.abandon(clock())
-            if fence:
-                if link.trace is not None:
-                    link.trace(True, fence)
-                self._write(fence)
-                protocol.sending = False
-            raise
-        finally:
-            link.settle()
+
+    def _abandon(self) -> None:
+        """Leave the exchange that is under way; harmless when none is."""
+        link = self._link
+        assert link is not None
+        fence = self._protocol.abandon(link.clock())
+        if fence:
+            if link.trace is not None:
+                link.trace(True, fence)
+            self._write(fence)
+            self._protocol.sending = False
 
     def _write(self, data: bytes) -> None:
         raise NotImplementedError  # abstract

@@ -51,6 +51,16 @@ def string(
     max_bytes: int | None = None,
 ) -> str:
     """Check a text: one word on the wire, whatever it holds."""
+    if (
+        isinstance(value, str)
+        and value.__class__ is str
+        and value.isprintable()
+        and value.isascii()
+        and not forbids
+        and (value or allow_empty)
+        and max_bytes is None
+    ):
+        return value  # nearly every text, and sooner than by the steps below
     if not isinstance(value, str):
         _wrong(TypeError, action, name, value, f"must be a str, not {type(value).__name__}")
     if "\n" in value or "\0" in value:
@@ -83,6 +93,15 @@ def path(
     action: AnyAction, name: str, value: object, *, forbids: str = "", allow_empty: bool = True
 ) -> str:
     """Check a file name: a str, or anything that `os.fspath` gives one for."""
+    if (
+        isinstance(value, str)
+        and value.__class__ is str
+        and value
+        and value.isprintable()
+        and value.isascii()
+        and not forbids
+    ):
+        return value  # as in `string`
     if not isinstance(value, str) and hasattr(value, "__fspath__"):
         value = fspath(cast("PathLike[str]", value))
     if not isinstance(value, str):
@@ -95,6 +114,8 @@ def path(
 
 def digits(action: AnyAction, name: str, value: object) -> str:
     """Check telephone keys, as a text or an iterable of keys: 0-9, A-D, ``*`` and ``#``."""
+    if isinstance(value, str) and value.__class__ is str and not value.strip(DTMF):
+        return value
     keys = _keys(action, name, value).upper()
     for key in keys:
         if key not in DTMF:
@@ -224,15 +245,8 @@ def fractional_seconds(
     return amount
 
 
-def samples(
-    action: AnyAction,
-    name: str,
-    value: object,
-    low: int | None = INT32[0],
-    high: int | None = INT32[1],
-) -> int:
-    """Check a position in samples."""
-    return integer(action, name, value, low, high)
+#: A position in samples is a whole number like any other.
+samples = integer
 
 
 def epoch(

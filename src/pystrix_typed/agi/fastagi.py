@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from pystrix_typed.agi.protocol import Protocol
 from pystrix_typed.agi.session import CHUNK, Session
 
@@ -12,6 +14,12 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 __all__ = ["FastAGI"]
+
+# Of Linux (asm-generic/socket.h, linux/sock_diag.h): first the memory that what was received and
+# not read takes, the end of the stream included. Not so for Unix sockets, where the sender has it.
+_SOL_SOCKET = 1
+_SO_MEMINFO = 55
+_NOTHING = bytes(4)
 
 
 class FastAGI(Session):
@@ -36,6 +44,7 @@ class FastAGI(Session):
         AGISIGPIPEHangup: The connection ended before the variables did.
     """
 
+    _is_counted = False
     _arrivals: Callable[[int], list[tuple[int, int]]] | None = None
 
     def __init__(
@@ -54,12 +63,12 @@ class FastAGI(Session):
         connection.setblocking(True)
         self._connection = connection
         import select
+        import socket
 
-        # Nothing comes between most commands, and then this is cheaper than trying to read. Not on
-        # Windows.
-        poll = getattr(select, "poll", None)
-        if poll is not None:
-            arrivals = poll()
+        inet = connection.family in (socket.AF_INET, socket.AF_INET6)
+        self._is_counted = inet and sys.platform == "linux"
+        if not self._is_counted and hasattr(select, "poll"):  # not on Windows
+            arrivals = select.poll()
             arrivals.register(connection, select.POLLIN)
             self._arrivals = arrivals.poll
         protocol = Protocol(
@@ -86,10 +95,15 @@ class FastAGI(Session):
     def _receive(self) -> bytes:
         return self._connection.recv(CHUNK)
 
-    def _arrived(self) -> bytes | None:
-        if self._arrivals is not None and not self._arrivals(0):
-            return None
-        return super()._arrived()
+    def _has_arrived(self) -> bool:
+        if self._is_counted:
+            # poll() would tell this, too, but it lets go of the interpreter, and a thousand threads
+            # would queue for that once more with each command.
+            try:
+                return self._connection.getsockopt(_SOL_SOCKET, _SO_MEMINFO, 4) != _NOTHING
+            except OSError:
+                return True  # closed by another thread, or no such option: reading tells
+        return self._arrivals is None or bool(self._arrivals(0))
 
     def _fileno(self) -> int:
         return self._connection.fileno()

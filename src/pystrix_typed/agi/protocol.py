@@ -188,6 +188,29 @@ class Protocol(Stream):
             AGIError: See `pystrix_typed.agi.exceptions`.
             ValueError: The command is too long for this Asterisk. Nothing was sent.
         """
+        line = self.begin(action)
+        if not line:
+            yield from self._find_step(action, deadline)
+            self._refuse(action)
+            line = action.line
+            self._send(action)
+        got = yield line, deadline
+        concluded = self.conclude(action, got)
+        if concluded is not None:
+            return concluded[0]
+        return (yield from self.finish(action, got, deadline))
+
+    # The same in two calls, for a driver that can do without a generator where one line is sent and
+    # one comes back, as for nearly every command. The driver need not set `now` before `begin`.
+
+    def begin(self, action: AnyAction) -> bytes:
+        """Give the command line to write; b"" when `execute` has to find the step first.
+
+        Raises:
+            AGIHangup: As for `execute`.
+            AGIError: As for `execute`.
+            ValueError: As for `execute`.
+        """
         if action._newest > self.asterisk_version:
             self._refuse_version(action)
         line = action.line
@@ -199,24 +222,40 @@ class Protocol(Stream):
         if self.sending or self._broken or self._ended or self.hung_up:
             self._refuse(action)
         if self._buffer or self._fences or self._unsure or self._in_flight is not None:
-            yield from self._find_step(action, deadline)
-            self._refuse(action)
-        self._in_flight = action
-        self.reply = None
-        self._noise = 0
-        self.sending = True
-        got = yield line, deadline
-        # Nearly every reply is one line and comes alone: it is read here, in one step, because each
-        # generator that it went through would cost as much as reading it.
+            return b""
+        self._send(action)
+        return line
+
+    def conclude(self, action: Action[R], got: bytes | None) -> tuple[R] | None:
+        """Give what the reply means, if it is one line that came alone and means success.
+
+        None, and nothing has changed, if `finish` is to read it.
+        """
         if (
-            got
-            and got.startswith(_PLAIN)
-            and got.find(b"\n") == len(got) - 1
-            and not (action._multiline or self._buffer)
+            not got
+            or self._buffer
+            or not got.startswith(_PLAIN)
+            or got.find(b"\n") != len(got) - 1
+            or action._answers_twice
         ):
-            reply = parse(got[:-1])
-        else:
-            reply = yield from self._answer(got, action, deadline)
+            return None
+        value = action._multiline and got.startswith(_VALUE)
+        if value and (self._verify_values or len(got) >= _ONE_SEGMENT or not got.endswith(b")\n")):
+            return None
+        reply = parse(got[:-1], value)
+        try:
+            result = action._read(reply)
+        except Exception:  # noqa: BLE001 - `finish` says what it means
+            return None
+        if reply.outcome in action._settles:
+            return None
+        self.reply = reply
+        self._in_flight = None
+        return (result,)
+
+    def finish(self, action: Action[R], got: bytes | None, deadline: float | None) -> Exchange[R]:
+        """Give what the reply means that begins with what came first."""
+        reply = yield from self._answer(got, action, deadline)
         self.reply = reply
         if reply.code not in action._codes or reply.result is None:
             self._in_flight = None
@@ -295,6 +334,13 @@ class Protocol(Stream):
         return self._ended or bool(self._broken)
 
     # ---- before and after a command ----
+
+    def _send(self, action: AnyAction) -> None:
+        """Note that the command's line is given to the driver."""
+        self._in_flight = action
+        self.reply = None
+        self._noise = 0
+        self.sending = True
 
     def _refuse(self, action: AnyAction) -> None:
         """Raise if the command cannot be sent; nothing was sent then."""

@@ -59,6 +59,7 @@ class Rule(NamedTuple):
         speaks: Whether its first argument is read out to the caller.
         markers: Words in a reply's parentheses that are Asterisk's own.
         learns: Whether executing it can tell something that is to be hidden later.
+        only_hears: Whether its result alone can tell that, and not its arguments.
     """
 
     command: Command
@@ -66,6 +67,7 @@ class Rule(NamedTuple):
     speaks: bool
     markers: frozenset[str]
     learns: bool
+    only_hears: bool
 
 
 class Redactor:
@@ -261,10 +263,17 @@ class Remembering(Observer):
 
     def command(self, call: Call, event: CommandEvent) -> None:
         """Remember what a command told."""
-        rule = self.redactor.rules.get(event.action.command)
+        action, _, _, result, error = event
+        rule = self.redactor.rules.get(action.command)
+        if rule is not None and error is None and rule.only_hears:
+            for field in rule.hears:
+                if getattr(result, field, None):
+                    break
+            else:
+                return  # as of most playbacks: no key was pressed
         if rule is None or rule.learns:
             keyed = self.keyed(call)
-            self.redactor.see(event.action, event.result, event.error, keyed)
+            self.redactor.see(action, result, error, keyed)
 
     def ended(self, call: Call) -> None:
         """Forget it."""
@@ -343,5 +352,6 @@ def _rule(command: Command, results: dict[str, Result]) -> Rule:
             markers |= {parse(each.line.encode()).data or "" for each in outcome.examples}
     speaks = command.topic == "say" and bool(command.arguments)
     speaks = speaks and command.arguments[0].type != "epoch"
-    learns = bool(hears) or command.topic == _STORED or command.name == "EXEC"
-    return Rule(command, hears, speaks, frozenset(markers), learns)
+    by_arguments = command.topic == _STORED or command.name == "EXEC"
+    learns = bool(hears) or by_arguments
+    return Rule(command, hears, speaks, frozenset(markers), learns, not by_arguments)

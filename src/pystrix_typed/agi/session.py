@@ -196,32 +196,9 @@ class Session:
             AGIError: Anything else that went wrong; see `pystrix_typed.agi.exceptions`.
             ValueError: The command line is longer than what this Asterisk reads. Nothing was sent.
         """
-        if self.on_command is not None:
-            return self._observed(action, timeout, self.on_command)
-        return self._execute(action, timeout)
-
-    def _execute(self, action: Action[R], timeout: float | timedelta | EllipsisType | None) -> R:
-        limit = self._timeout if timeout is ... else in_seconds(timeout)
-        deadline = None if limit is None else self._clock() + limit
-        if not self._turn.take(limit):
-            raise agi.AGITimeoutError(
-                f"{action.command} was not sent before the deadline: another command is running",
-                action=action,
-            )
-        try:
-            if self._listens:
-                self._listen()
-            return self._drive(self._protocol.execute(action, deadline))
-        finally:
-            self._turn.give()
-
-    def _observed(
-        self,
-        action: Action[R],
-        timeout: float | timedelta | EllipsisType | None,
-        on_command: Callable[[CommandEvent], object],
-    ) -> R:
-        protocol = self._protocol
+        protocol, on_command = self._protocol, self.on_command
+        if on_command is None:
+            return self._execute(action, timeout)
         # What a command that sends nothing must not be taken to have got.
         protocol.reply = None
         began = monotonic()
@@ -233,6 +210,35 @@ class Session:
             raise
         tell(on_command, action, protocol.reply, monotonic() - began, result)
         return result
+
+    def _execute(self, action: Action[R], timeout: float | timedelta | EllipsisType | None) -> R:
+        limit = self._timeout if timeout is ... else in_seconds(timeout)
+        deadline = None if limit is None else self._clock() + limit
+        if not self._turn.take(limit):
+            raise agi.AGITimeoutError(
+                f"{action.command} was not sent before the deadline: another command is running",
+                action=action,
+            )
+        protocol = self._protocol
+        try:
+            if self._listens and self._has_arrived():
+                self._listen()
+            # Most commands are one line and one answer; the others go on from where that ended.
+            line = protocol.begin(action)
+            if not line:
+                return self._drive(protocol.execute(action, deadline))
+            self._write(line)
+            got = self._read(deadline)
+            protocol.now = self._clock()
+            concluded = protocol.conclude(action, got)
+            if concluded is None:
+                return self._drive(protocol.finish(action, got, deadline))
+            return concluded[0]
+        except BaseException:
+            self._abandon()
+            raise
+        finally:
+            self._turn.give()
 
     @property
     def environment(self) -> Environment:
@@ -308,6 +314,10 @@ class Session:
 
     # ---- the driver ----
 
+    def _has_arrived(self) -> bool:
+        """Tell whether something may have arrived since the last command."""
+        return True
+
     def _listen(self) -> None:
         """Take what has arrived since the last command: a notice, the end, or a stray."""
         if not self._protocol.closed:
@@ -334,11 +344,12 @@ class Session:
         except StopIteration as end:
             result: R = end.value
             return result
-        except BaseException:
-            fence = protocol.abandon(self._clock())
-            if fence:
-                self._write(fence)
-            raise
+
+    def _abandon(self) -> None:
+        """Leave the exchange that is under way; harmless when none is."""
+        fence = self._protocol.abandon(self._clock())
+        if fence:
+            self._write(fence)
 
     def _write(self, data: bytes) -> None:
         """Write all of it; a connection that is gone is found out by the read that follows."""
@@ -352,12 +363,12 @@ class Session:
             # Writing and counting are one call into C: no interrupt comes in between, so that it is
             # known afterwards whether the line went out.
             progress.extend(self._send(data))
-            while (sent := sum(progress)) < size:
+            while progress[0] != size and (sent := sum(progress)) < size:
                 progress.extend(self._send(data[sent:]))
         except OSError:
             gone = True
         finally:
-            if progress == [size] or gone or sum(progress) in (0, size):
+            if gone or sum(progress) in (0, size):
                 self._protocol.sending = False
 
     def _read(self, until: float | None) -> bytes | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pystrix_typed.agi.record import Item
 
-    Words: TypeAlias = tuple[bytes | None, ...]
+    Words: TypeAlias = tuple[str | None, ...]
 
 __all__ = [
     "LINE_LIMIT",
@@ -50,31 +50,31 @@ WORD_LIMIT = 127
 # ---- words ----
 
 
-def text(value: str) -> bytes:
+def text(value: str) -> str:
     """Quote a text as one word."""
     if '"' in value or "\\" in value:
         value = value.replace("\\", "\\\\").replace('"', '\\"')
-    return b'"%b"' % value.encode("utf-8", "surrogateescape")
+    return f'"{value}"'
 
 
-def number(value: float) -> bytes:
+def number(value: float) -> str:
     """Write a number; a whole one without a decimal point."""
     if value.__class__ is float:
         # No exponent: Asterisk's scanf would take one, a reader of the dialogue should not have to.
-        return (f"{value:.6f}".rstrip("0").rstrip(".")).encode()
-    return b"%d" % value
+        return f"{value:.6f}".rstrip("0").rstrip(".")
+    return str(int(value))
 
 
-def label(value: int | str) -> bytes:
+def label(value: int | str) -> str:
     """Write a priority: a number bare, a label quoted."""
-    return text(value) if isinstance(value, str) else b"%d" % value
+    return text(value) if isinstance(value, str) else number(value)
 
 
 #: A choice is a word like any other: the plain value, a number bare.
 choice = label
 
 
-def flag(value: bool, word: str) -> bytes | None:
+def flag(value: bool, word: str) -> str | None:
     """Give the word that stands for "yes", or None: "no" is said by leaving it out."""
     return text(word) if value else None
 
@@ -98,8 +98,8 @@ def encode(command: str, words: Words) -> bytes:
     Raises:
         ValueError: Asterisk would cut or split the line.
     """
-    given = [word for word in words if word is not None]
-    line = b" ".join([command.encode(), *given]) + b"\n"
+    given: list[str] = [word for word in words if word is not None]
+    line = f"{' '.join([command, *given])}\n".encode("utf-8", "surrogateescape")
     if len(line) > LINE_LIMIT:
         raise ValueError(
             f"{command}: the command line has {len(line)} bytes, and Asterisk would cut it at "

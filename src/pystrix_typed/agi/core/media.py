@@ -502,7 +502,7 @@ class RecordFile(Action["RecordResult"]):
             number(self.timeout),
             number(self.sample_offset),
             flag(self.beep, "BEEP"),
-            None if self.silence is None else b"s=" + number(self.silence),
+            None if self.silence is None else "s=" + number(self.silence),
         )
 
     def _read(self, reply: Reply) -> RecordResult:
