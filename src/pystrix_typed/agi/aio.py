@@ -17,7 +17,6 @@ import os
 import socket
 import stat
 from collections.abc import Callable
-from time import monotonic
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 from pystrix_typed import agi
@@ -154,9 +153,9 @@ class Session:
         if on_command is not None:
             # What a command that sends nothing must not be taken to have got.
             protocol.reply = None
-        began = monotonic()
+        began = link.clock()
         limit = self._timeout if timeout is ... else in_seconds(timeout)
-        deadline = None if limit is None else link.clock() + limit
+        deadline = None if limit is None else began + limit
         try:
             if turn.taken:
                 await self._wait_for_turn(action, deadline)
@@ -191,11 +190,11 @@ class Session:
                     link.settle()
         except BaseException as error:
             if on_command is not None:
-                seconds = monotonic() - began
+                seconds = link.clock() - began
                 agi.observing.tell_command(on_command, action, protocol.reply, seconds, None, error)
             raise
         if on_command is not None:
-            seconds = monotonic() - began
+            seconds = link.clock() - began
             agi.observing.tell_command(on_command, action, protocol.reply, seconds, result)
         return result
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ class Link(asyncio.Protocol):
         self.inbox: bytes = b""
         self.ended: bool = False
         self.busy: bool = False
-        self.clock: Callable[[], float] = loop.time
+        # What asyncio's own loops ask, without a call in between.
+        own = getattr(loop.time, "__func__", None) is asyncio.BaseEventLoop.time
+        self.clock: Callable[[], float] = monotonic if own else loop.time
         self.trace: Callable[[bool, bytes], object] | None = None
         self.closed: asyncio.Future[None] = loop.create_future()
         self._loop = loop

@@ -215,11 +215,14 @@ def parse(raw: bytes, multiline: bool = False) -> Reply:
     """
     if raw.startswith(b"200 result="):
         reply = Reply(200, raw)
-        words = raw[11:].decode("utf-8", "surrogateescape")
-        # Most replies are a number, and perhaps one pair.
-        reply.result, _, rest = words.partition(" ")
+        reply.result, _, rest = raw[11:].decode("utf-8", "surrogateescape").partition(" ")
         if rest:
-            _read_rest(reply, rest, multiline)
+            # Most replies are a number, and perhaps one pair.
+            key, equals, value = rest.partition("=")
+            if equals and key.isalnum() and " " not in value:
+                reply.pairs[key] = value
+            else:
+                _read_rest(reply, rest, multiline)
         return reply
     code = int(raw[:3])
     reply = Reply(code, raw)
