@@ -20,6 +20,10 @@ __all__ = ["FastAGI"]
 _SOL_SOCKET = 1
 _SO_MEMINFO = 55
 _NOTHING = bytes(4)
+# Of Linux (linux/tcp.h): the state is its first byte.
+_IPPROTO_TCP = 6
+_TCP_INFO = 11
+_ESTABLISHED = b"\1"
 
 
 class FastAGI(Session):
@@ -104,6 +108,17 @@ class FastAGI(Session):
             except OSError:
                 return True  # closed by another thread, or no such option: reading tells
         return self._arrivals is None or bool(self._arrivals(0))
+
+    def _arrived(self) -> bytes | None:
+        if self._is_counted and not self._has_arrived() and self._is_established():
+            return None
+        return super()._arrived()
+
+    def _is_established(self) -> bool:
+        try:
+            return self._connection.getsockopt(_IPPROTO_TCP, _TCP_INFO, 1) == _ESTABLISHED
+        except OSError:
+            return False
 
     def _fileno(self) -> int:
         return self._connection.fileno()

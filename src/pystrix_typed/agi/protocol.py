@@ -172,8 +172,8 @@ class Protocol(Stream):
             end = -1
         variables = variables_of(bytes(buffer[: max(end, 0)]))
         del buffer[: end + 2]
-        self._max_line = line_limit(variables.get("agi_version", ""))
         self.asterisk_version = version(variables.get("agi_version", ""))
+        self._max_line = line_limit(self.asterisk_version)
         # What strangers name can hold an empty line: then the rest of the variables is yet to come.
         last = next(reversed(variables), "")
         self._unsure = "agi_version" in variables and last in _STRANGERS

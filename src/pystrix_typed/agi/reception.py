@@ -208,7 +208,6 @@ class Reception:
             self._refuse(peer)
             return
         try:
-            connection.setblocking(True)
             self._limits.prepare(connection)
             arrival = _Arrival(connection, peer, self._limits)
             self._selector.register(connection, selectors.EVENT_READ, arrival)

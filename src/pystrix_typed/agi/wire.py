@@ -138,10 +138,11 @@ def version(text: str) -> tuple[int, ...]:
 _LONG_LINE_SINCE = {20: 16, 21: 11, 22: 6}
 
 
-def line_limit(asterisk: str) -> int:
+def line_limit(asterisk: tuple[int, ...]) -> int:
     """Give the bytes of a command line that an Asterisk of this version reads."""
-    found = version(asterisk)
-    if found and (found[0] >= 23 or found[1] >= _LONG_LINE_SINCE.get(found[0], 1_000_000)):
+    if asterisk and (
+        asterisk[0] >= 23 or asterisk[1] >= _LONG_LINE_SINCE.get(asterisk[0], 1_000_000)
+    ):
         return LINE_LIMIT
     return LINE_LIMIT_BEFORE_8K
 
@@ -290,9 +291,18 @@ def variables_of(block: bytes) -> dict[str, str]:
     A line that names none goes on with the value before it: Asterisk writes a caller's name as it
     is, line feeds included.
     """
+    text = block.decode("utf-8", "surrogateescape")
+    lines = text.split("\n")
+    if text.startswith("agi_") and text.count("\nagi_") == len(lines) - 1:
+        # As nearly always: each line names one.
+        pairs = [line.partition(": ") for line in lines]
+        names = "".join([name for name, _, _ in pairs])
+        colons = [colon for _, colon, _ in pairs]
+        if " " not in names and ":" not in names and "" not in colons:
+            return {name: value for name, _, value in pairs}
     variables: dict[str, str] = {}
     last = ""
-    for line in block.decode("utf-8", "surrogateescape").split("\n"):
+    for line in lines:
         name, colon, value = line.partition(":")
         if colon and name.startswith("agi_") and " " not in name:
             last = name
