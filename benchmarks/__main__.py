@@ -19,9 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.cost import Server, idle_memory, per_call, per_command
+from benchmarks.inside import inside_rows
 from benchmarks.places import ROOT, Place, machine, place, pythons
 from benchmarks.report import Row, compared, plain, plot, table
+from benchmarks.scaling import crowd_rows, growth_rows, worker_rows
 from benchmarks.startup import cold_starts
+from benchmarks.trend import keep, trend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +58,8 @@ CALL = {
     ("typed-threads", "raw-threads"): 0.0,
     ("pystrix", "typed-threads"): -2.0,
 }
+#: What can be measured alone.
+PARTS = ["start", "asterisk", "servers", "scaling", "memory", "codegen"]
 
 
 def name_of(label: str) -> str:
@@ -227,7 +232,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--full", action="store_true", help="more rounds, and 10,000 idle calls")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench",
         help="where results.json and costs.svg go (%(default)s)")  # fmt: skip
-    parser.add_argument("--only", choices=["start", "servers", "memory", "codegen"])
+    parser.add_argument("--keep", action="store_true",
+        help="add the ratios to benchmarks/trend.jsonl, to be shown by later runs")  # fmt: skip
+    parser.add_argument("--only", choices=PARTS)
     options = parser.parse_args(arguments)
     out: Path = options.out
     if sys.platform != "linux":
@@ -240,19 +247,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, each in places.items():
         print(f"{name}: {each.version}" if each.runs else f"{name} does not run: {each.version}")
     rows: list[Row] = []
-    wanted = [options.only] if options.only else ["start", "servers", "memory", "codegen"]
+    wanted = [options.only] if options.only else PARTS
     if "start" in wanted:
         for python in pythons():
             note(f"cold starts of {python}")
             rows += start_rows(python, 100 if options.full else 40)
+    if "asterisk" in wanted:
+        rows += inside_rows(places, note, name_of, 40 if options.full else 15)
     if "servers" in wanted:
         rows += server_rows(places, full=options.full)
+    if "scaling" in wanted:
+        served = place("served", "pystrix_typed.cli.app", str(ROOT), "typer", "rich", "uvloop")
+        rows += worker_rows(served, note, full=options.full)
+        rows += growth_rows(places["typed"].python, note, full=options.full)
+        rows += crowd_rows(places["typed"].python, note)
     if "memory" in wanted:
         rows += memory_rows(places, full=options.full)
     if "codegen" in wanted:
         note("codegen")
         rows += codegen_rows(5)
     print(table(rows))
+    earlier = trend(rows)
+    if earlier:
+        print(f"\nRatios of the runs that were kept, and of this one:\n{earlier}\n")
+    if options.keep:
+        keep(rows, description)
     print(f"{time.perf_counter() - began:.0f} seconds, Python {platform.python_version()}")
     out.mkdir(parents=True, exist_ok=True)
     found = {"machine": description, "rows": plain(rows)}

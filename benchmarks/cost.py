@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = ["Sample", "Server", "idle_memory", "per_call", "per_command"]
+__all__ = ["HERE", "Sample", "Server", "idle_memory", "per_call", "per_command"]
 
-SERVERS = Path(__file__).with_name("servers.py")
+HERE = Path(__file__).parent
+SERVERS = HERE / "servers.py"
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ class Server:
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
+        self.port = self._start()
+        return self
+
+    def _start(self) -> int:
+        """Start it, and give its port."""
         # pystrix asks sysctl, which lives with the administrator's programs.
         environment = {"PATH": f"{os.defpath}:/usr/sbin:/sbin", "BENCH_LOOP": self.loop}
         # The open file limit is what a call costs first.
@@ -76,8 +82,7 @@ class Server:
             env=environment,
         )
         assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
-        return self
+        return int(self._process.stdout.readline())
 
     def __exit__(
         self,
@@ -86,8 +91,12 @@ class Server:
         traceback: TracebackType | None,
     ) -> None:
         if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
+            self._stop()
+
+    def _stop(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.communicate()
 
     def processor(self) -> float:
         """Give the seconds of processor time that the process has had, all its threads included."""

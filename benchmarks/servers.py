@@ -70,12 +70,11 @@ def typed_threads(commands: int) -> None:
     from pystrix_typed import agi
 
     server = agi.FastAGIServer(port=0, max_calls=CALLS)
-    stream = agi.core.StreamFile("prompt", "#")
 
     def handler(session: agi.FastAGI, _request: agi.Request) -> None:
         left = commands or -1
         while left:
-            session.execute(stream)
+            session.execute(agi.core.StreamFile("prompt", "#"))
             left -= 1
 
     server.script(".*")(handler)
@@ -151,12 +150,11 @@ def typed_asyncio(commands: int) -> None:
 
     async def main() -> None:
         server = agi.aio.FastAGIServer(port=0, max_calls=CALLS)
-        stream = agi.core.StreamFile("prompt", "#")
 
         async def handler(session: agi.aio.FastAGI, _request: agi.Request) -> None:
             left = commands or -1
             while left:
-                await session.execute(stream)
+                await session.execute(agi.core.StreamFile("prompt", "#"))
                 left -= 1
 
         server.script(".*")(handler)
