@@ -66,8 +66,7 @@ def measure(watching: list[Observer], action: agi.Action[object]) -> float:
     everybody, call = Observers(watching), Call(Peer("127.0.0.1", 1))
     with agi.FastAGI(here) as session:
         call.request = request_of(session.environment, call.peer)
-        if everybody.see_commands:
-            session.on_command = lambda event: everybody.command(call, event)
+        session.on_command = everybody.commands_of(call)
         if everybody.see_wire:
             session.trace = lambda sent, data: everybody.wire(call, sent, data)
         everybody.started(call)

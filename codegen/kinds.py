@@ -167,6 +167,8 @@ def word(argument: Argument) -> tuple[str, set[str]]:
             return f"text({on} if {value} else {argument.off_word!r})", {"text"}
         return f"flag({value}, {on})", {"flag"}
     prefix = argument.prefix or ""
+    if argument.type in NUMBERS - {"fractional_seconds"} and not argument.nullable:
+        return (f"{prefix!r} + " if prefix else "") + f"str({value})", set()
     if argument.type in NUMBERS:
         made, uses = f"number({value})", "number"
         if prefix:
@@ -182,6 +184,11 @@ def word(argument: Argument) -> tuple[str, set[str]]:
     if argument.nullable:
         made = f"None if self.{argument.name} is None else {made}"
     return made, {uses}
+
+
+def may_be_omitted(argument: Argument) -> bool:
+    """Tell whether the expression that `word` gives may be None."""
+    return argument.nullable or (argument.type == "flag" and argument.off_word is None)
 
 
 def field_annotation(field: ResultField) -> str:

@@ -89,7 +89,6 @@ def action_view(command: Command, scope: Scope) -> ActionView:
     prelude, branches, fallback = _branches(command, scope, imports)
     if arguments:
         imports.add(("pystrix_typed", "agi"))
-        type_imports.add(("pystrix_typed.agi.wire", "Words"))
     if command.result is not None:
         type_imports.add((scope.module(command.result, "results"), command.result))
     return ActionView(
@@ -220,7 +219,10 @@ def _words(arguments: tuple[Argument, ...]) -> tuple[str, set[str]]:
     if set(fillers) != {"None"}:
         used.add("fill")
         tuple_ = f"fill({tuple_}, ({', '.join(fillers)},))"
-    return tuple_, used
+    elif not any(kinds.may_be_omitted(argument) for argument in arguments):
+        return words[0] if len(words) == 1 else f"' '.join({tuple_})", used
+    used.add("join")
+    return f"join({tuple_})", used
 
 
 def _branches(

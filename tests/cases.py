@@ -24,11 +24,11 @@ from pystrix_typed.agi.exceptions import (
     AGIUsageError,
 )
 from pystrix_typed.agi.record import Action
-from pystrix_typed.agi.wire import number, text
+from pystrix_typed.agi.wire import text
 
 if TYPE_CHECKING:
     from pystrix_typed.agi.record import AnyAction
-    from pystrix_typed.agi.wire import Reply, Words
+    from pystrix_typed.agi.wire import Reply
 
 __all__ = [
     "CASES",
@@ -76,8 +76,8 @@ class Noop(Action[Said]):
     def __init__(self, note: str = "") -> None:
         object.__setattr__(self, "note", note)
 
-    def _words(self) -> Words:
-        return (text(self.note) if self.note else None,)
+    def _words(self) -> str:
+        return text(self.note) if self.note else ""
 
     def _read(self, reply: Reply) -> Said:
         return _said(reply)
@@ -94,8 +94,8 @@ class Say(Action[int]):
     def __init__(self, number: int = 1) -> None:
         object.__setattr__(self, "number", number)
 
-    def _words(self) -> Words:
-        return (number(self.number), text(""))
+    def _words(self) -> str:
+        return f'{self.number} ""'
 
     def _read(self, reply: Reply) -> int:
         assert reply.result is not None
@@ -137,8 +137,8 @@ class Value(Action["str | None"]):
     def __init__(self, name: str = "X") -> None:
         object.__setattr__(self, "name", name)
 
-    def _words(self) -> Words:
-        return (text(self.name),)
+    def _words(self) -> str:
+        return text(self.name)
 
     def _read(self, reply: Reply) -> str | None:
         return reply.data if reply.result == "1" else None

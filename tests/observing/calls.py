@@ -77,8 +77,7 @@ def a_server(
         with agi.FastAGI(connection) as session:
             call.request = request_of(session.environment, PEER)
             call.pattern = "pay"
-            if all_of_them.see_commands:
-                session.on_command = lambda event: all_of_them.command(call, event)
+            session.on_command = all_of_them.commands_of(call)
             if all_of_them.see_wire:
                 session.trace = lambda sent, data: all_of_them.wire(call, sent, data)
             all_of_them.started(call)

@@ -7,7 +7,7 @@ import sys
 
 from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
-from pystrix_typed.agi.wire import choice, number, text
+from pystrix_typed.agi.wire import choice, join, number, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from pystrix_typed.agi.core.results import DigitResult
-    from pystrix_typed.agi.wire import Reply, Words
+    from pystrix_typed.agi.wire import Reply
 
     from . import results
     from .enumerations import Urgency
@@ -101,11 +101,13 @@ class TicketOpen(Action["TicketResult"]):
             else agi.arguments.seconds(self, "remind_after", remind_after, 60, None),
         )
 
-    def _words(self) -> Words:
-        return (
-            text(self.subject),
-            choice(self.urgency),
-            None if self.remind_after is None else number(self.remind_after),
+    def _words(self) -> str:
+        return join(
+            (
+                text(self.subject),
+                choice(self.urgency),
+                None if self.remind_after is None else number(self.remind_after),
+            )
         )
 
     def _read(self, reply: Reply) -> TicketResult:
@@ -166,10 +168,12 @@ class TicketRead(Action["DigitResult"]):
         assign(self, "number", agi.arguments.integer(self, "number", number, 1, None))
         assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
 
-    def _words(self) -> Words:
-        return (
-            number(self.number),
-            text(self.escape_digits),
+    def _words(self) -> str:
+        return " ".join(
+            (
+                str(self.number),
+                text(self.escape_digits),
+            )
         )
 
     def _read(self, reply: Reply) -> DigitResult:

@@ -46,7 +46,7 @@ def _singles(error: BaseException) -> list[BaseException]:
 
 def report_line(error: BaseException) -> bytes:
     """Give the command that tells Asterisk's console of an exception."""
-    return encode("VERBOSE", (text(summary(error)),))
+    return encode("VERBOSE", text(summary(error)))
 
 
 def summary(error: BaseException) -> str:

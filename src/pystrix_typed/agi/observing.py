@@ -69,6 +69,9 @@ class CommandEvent(NamedTuple):
     error: BaseException | None
 
 
+#: Makes an event of its values, sooner than calling the class does.
+_event = CommandEvent._make
+
 # Call ids are short, and differ between the processes of one service.
 _numbers = count(1)
 _prefix = ""
@@ -206,7 +209,7 @@ def tell_command(
     if error is not None:
         outcome = _outcome_of(error, outcome)
     try:
-        on_command(CommandEvent(action, outcome, seconds, result, error))
+        on_command(_event((action, outcome, seconds, result, error)))
     except Exception as failure:  # noqa: BLE001 - as in _tell, which would cost one call more
         _log_failure(on_command, failure)
 
@@ -238,11 +241,6 @@ class Observers:
     def add(self, observers: tuple[Observer, ...]) -> None:
         """Add some, in front of the others."""
         self._all = (*observers, *self._all)
-        #: Of those who want to know: there are many commands.
-        self._see_command = [
-            each.command for each in self._all if type(each).command is not Observer.command
-        ]
-        self.see_commands: bool = bool(self._see_command)
         self.see_wire: bool = any(each.wants_wire for each in self._all)
 
     @property
@@ -260,13 +258,28 @@ class Observers:
         for each in self._all:
             _tell(each.started, call)
 
-    def command(self, call: Call, event: CommandEvent) -> None:
-        """Tell of a command."""
-        for see in self._see_command:
-            try:
-                see(call, event)
-            except Exception as error:  # noqa: BLE001 - as in _tell, which would cost one call more
-                _log_failure(see, error)
+    def commands_of(
+        self, call: Call, also: Callable[[Call, CommandEvent], object] | None = None
+    ) -> Callable[[CommandEvent], None] | None:
+        """Give what tells of a call's commands, `also` last; None when nobody wants to know."""
+        # Bound once, because there are many commands.
+        see: list[Callable[[Call, CommandEvent], object]] = [
+            each.command for each in self._all if type(each).command is not Observer.command
+        ]
+        if also is not None:
+            see.append(also)
+        if not see:
+            return None
+
+        def tell(event: CommandEvent) -> None:
+            call.commands += 1
+            for each in see:
+                try:
+                    each(call, event)
+                except Exception as error:  # noqa: BLE001 - as in _tell: another call for each
+                    _log_failure(each, error)
+
+        return tell
 
     def wire(self, call: Call, sent: bool, data: bytes) -> None:
         """Tell of bytes those who want them."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar, dataclass_transform
 
     from pystrix_typed.agi.exceptions import AGIException
-    from pystrix_typed.agi.wire import Reply, Words
+    from pystrix_typed.agi.wire import Reply
 
     R_co = TypeVar("R_co", covariant=True)
     AnyAction: TypeAlias = "Action[object]"
@@ -181,9 +181,9 @@ class Action(Record, Generic[R_co]):
     # Name (empty for the command itself), value when it is left out, since, until.
     _versions: ClassVar[tuple[tuple[str, object, str, str], ...]] = ()
 
-    def _words(self) -> Words:
-        """Give the arguments as they travel; an omitted one is None."""
-        return ()
+    def _words(self) -> str:
+        """Give the arguments as they travel."""
+        return ""
 
     def _read(self, reply: Reply) -> R_co:
         """Give what the reply means, and note the outcome's id on it."""
@@ -194,7 +194,7 @@ class Action(Record, Generic[R_co]):
         """The command line as it goes over the wire, with its line feed.
 
         Raises:
-            ValueError: Asterisk would cut or split the line: over 8191 bytes, over 127 words.
+            ValueError: Asterisk would cut the line: over 8191 bytes.
         """
         return encode(self.command, self._words())
 

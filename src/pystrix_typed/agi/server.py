@@ -518,7 +518,7 @@ class FastAGIServer(Service[FastAGI, object]):
     def _handle(self, call: Call, session: FastAGI) -> tuple[str, Exception | None]:
         """Run a call's handler; give the call's outcome and what was raised."""
         request, route = self._route(call, session.environment)
-        session.on_command = self._commands(call)
+        session.on_command = self._observers.commands_of(call, self._on_command)
         session.trace = self._wire(call, session.trace)
         self._observers.started(call)
         if route is None:

@@ -355,21 +355,6 @@ class Service(Generic[S, T]):
         call.outcome, call.error = outcome, error
         self._observers.ended(call)
 
-    def _commands(self, call: Call) -> Callable[[CommandEvent], None] | None:
-        """Give what a session tells of its commands; None when nobody wants to know."""
-        observers, on_command = self._observers, self._on_command
-        if on_command is None and not observers.see_commands:
-            return None
-
-        def tell(event: CommandEvent) -> None:
-            call.commands += 1
-            if observers.see_commands:
-                observers.command(call, event)
-            if on_command is not None:
-                on_command(call, event)
-
-        return tell
-
     def _wire(
         self, call: Call, shown: Callable[[bool, bytes], object] | None
     ) -> Callable[[bool, bytes], object] | None:

@@ -196,49 +196,50 @@ class Session:
             AGIError: Anything else that went wrong; see `pystrix_typed.agi.exceptions`.
             ValueError: The command line is longer than what this Asterisk reads. Nothing was sent.
         """
-        protocol, on_command = self._protocol, self.on_command
-        if on_command is None:
-            return self._execute(action, timeout)
-        # What a command that sends nothing must not be taken to have got.
-        protocol.reply = None
-        began = monotonic()
-        tell = agi.observing.tell_command
-        try:
-            result = self._execute(action, timeout)
-        except BaseException as error:
-            tell(on_command, action, protocol.reply, monotonic() - began, None, error)
-            raise
-        tell(on_command, action, protocol.reply, monotonic() - began, result)
-        return result
-
-    def _execute(self, action: Action[R], timeout: float | timedelta | EllipsisType | None) -> R:
+        protocol, turn, on_command = self._protocol, self._turn, self.on_command
+        if on_command is not None:
+            # What a command that sends nothing must not be taken to have got.
+            protocol.reply = None
+        began = self._clock()
         limit = self._timeout if timeout is ... else in_seconds(timeout)
-        deadline = None if limit is None else self._clock() + limit
-        if not self._turn.take(limit):
-            raise agi.AGITimeoutError(
-                f"{action.command} was not sent before the deadline: another command is running",
-                action=action,
-            )
-        protocol = self._protocol
+        deadline = None if limit is None else began + limit
         try:
-            if self._listens and self._has_arrived():
-                self._listen()
-            # Most commands are one line and one answer; the others go on from where that ended.
-            line = protocol.begin(action)
-            if not line:
-                return self._drive(protocol.execute(action, deadline))
-            self._write(line)
-            got = self._read(deadline)
-            protocol.now = self._clock()
-            concluded = protocol.conclude(action, got)
-            if concluded is None:
-                return self._drive(protocol.finish(action, got, deadline))
-            return concluded[0]
-        except BaseException:
-            self._abandon()
+            if not turn.take(limit):
+                raise agi.AGITimeoutError(
+                    f"{action.command} was not sent before the deadline: another command is "
+                    f"running",
+                    action=action,
+                )
+            try:
+                if self._listens and self._has_arrived():
+                    self._listen()
+                # Most commands are one line and one answer; the others go on from where that ended.
+                line = protocol.begin(action)
+                if line:
+                    self._write(line)
+                    got = self._read(deadline)
+                    protocol.now = self._clock()
+                    concluded = protocol.conclude(action, got)
+                    if concluded is None:
+                        result = self._drive(protocol.finish(action, got, deadline))
+                    else:
+                        result = concluded[0]
+                else:
+                    result = self._drive(protocol.execute(action, deadline))
+            except BaseException:
+                self._abandon()
+                raise
+            finally:
+                turn.give()
+        except BaseException as error:
+            if on_command is not None:
+                seconds = self._clock() - began
+                agi.observing.tell_command(on_command, action, protocol.reply, seconds, None, error)
             raise
-        finally:
-            self._turn.give()
+        if on_command is not None:
+            seconds = self._clock() - began
+            agi.observing.tell_command(on_command, action, protocol.reply, seconds, result)
+        return result
 
     @property
     def environment(self) -> Environment:
@@ -363,12 +364,13 @@ class Session:
             # Writing and counting are one call into C: no interrupt comes in between, so that it is
             # known afterwards whether the line went out.
             progress.extend(self._send(data))
-            while progress[0] != size and (sent := sum(progress)) < size:
-                progress.extend(self._send(data[sent:]))
+            if progress[0] != size:
+                while (sent := sum(progress)) < size:
+                    progress.extend(self._send(data[sent:]))
         except OSError:
             gone = True
         finally:
-            if gone or sum(progress) in (0, size):
+            if gone or progress == [size] or sum(progress) in (0, size):
                 self._protocol.sending = False
 
     def _read(self, until: float | None) -> bytes | None:

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 __all__ = [
     "LINE_LIMIT",
     "LINE_LIMIT_BEFORE_8K",
-    "WORD_LIMIT",
     "Reply",
     "choice",
     "encode",
     "fill",
     "flag",
+    "join",
     "label",
     "line_limit",
     "number",
@@ -43,8 +43,6 @@ __all__ = [
 LINE_LIMIT = 8191
 #: The same before 20.16, 21.11, 22.6 and 23.0.
 LINE_LIMIT_BEFORE_8K = 2047
-#: Words of one command, the command's own included (res_agi.c, MAX_ARGS).
-WORD_LIMIT = 127
 
 
 # ---- words ----
@@ -92,27 +90,25 @@ def fill(words: Words, fillers: Words) -> Words:
     )
 
 
-def encode(command: str, words: Words) -> bytes:
+def join(words: Words) -> str:
+    """Put the words that are given into one text."""
+    return " ".join([word for word in words if word is not None])
+
+
+def encode(command: str, words: str = "") -> bytes:
     """Build a command line, line feed included.
 
     Raises:
-        ValueError: Asterisk would cut or split the line.
+        ValueError: Asterisk would cut the line.
     """
-    given: list[str] = [word for word in words if word is not None]
-    line = f"{' '.join([command, *given])}\n".encode("utf-8", "surrogateescape")
-    if len(line) > LINE_LIMIT:
+    line = f"{command} {words}\n" if words else f"{command}\n"
+    data = line.encode("utf-8", "surrogateescape")
+    if len(data) > LINE_LIMIT:
         raise ValueError(
-            f"{command}: the command line has {len(line)} bytes, and Asterisk would cut it at "
+            f"{command}: the command line has {len(data)} bytes, and Asterisk would cut it at "
             f"{LINE_LIMIT} and run the rest as another command; shorten the arguments"
         )
-    # Three words are the most that a command has of its own.
-    if len(given) > WORD_LIMIT - 3 and (
-        (count := command.count(" ") + 1 + len(given)) > WORD_LIMIT
-    ):
-        raise ValueError(
-            f"{command}: the command line has {count} words, and Asterisk reads {WORD_LIMIT}"
-        )
-    return line
+    return data
 
 
 def version(text: str) -> tuple[int, ...]:

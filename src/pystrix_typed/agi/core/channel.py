@@ -7,14 +7,14 @@ import sys
 
 from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
-from pystrix_typed.agi.wire import choice, number, text
+from pystrix_typed.agi.wire import choice, join, number, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import timedelta
     from typing import Literal
 
-    from pystrix_typed.agi.wire import Reply, Words
+    from pystrix_typed.agi.wire import Reply
 
     from . import results
     from .enumerations import TDDSetting
@@ -145,8 +145,8 @@ class Hangup(Action[None]):
             else agi.arguments.string(self, "channel", channel, allow_empty=False),
         )
 
-    def _words(self) -> Words:
-        return (None if self.channel is None else text(self.channel),)
+    def _words(self) -> str:
+        return join((None if self.channel is None else text(self.channel),))
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""
@@ -221,8 +221,8 @@ class ChannelStatus(Action["ChannelStatusResult"]):
             else agi.arguments.string(self, "channel", channel, allow_empty=False),
         )
 
-    def _words(self) -> Words:
-        return (None if self.channel is None else text(self.channel),)
+    def _words(self) -> str:
+        return join((None if self.channel is None else text(self.channel),))
 
     def _read(self, reply: Reply) -> ChannelStatusResult:
         result = reply.result or ""
@@ -282,8 +282,8 @@ class Noop(Action[None]):
         assign = object.__setattr__
         assign(self, "note", None if note is None else agi.arguments.string(self, "note", note))
 
-    def _words(self) -> Words:
-        return (None if self.note is None else text(self.note),)
+    def _words(self) -> str:
+        return join((None if self.note is None else text(self.note),))
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""
@@ -345,10 +345,12 @@ class Verbose(Action[None]):
         assign(self, "message", agi.arguments.string(self, "message", message))
         assign(self, "level", agi.arguments.integer(self, "level", level))
 
-    def _words(self) -> Words:
-        return (
-            text(self.message),
-            number(self.level),
+    def _words(self) -> str:
+        return " ".join(
+            (
+                text(self.message),
+                str(self.level),
+            )
         )
 
     def _read(self, reply: Reply) -> None:
@@ -409,8 +411,8 @@ class SetAutohangup(Action[None]):
             agi.arguments.fractional_seconds(self, "seconds", seconds, 0, 2147483647),
         )
 
-    def _words(self) -> Words:
-        return (number(self.seconds),)
+    def _words(self) -> str:
+        return number(self.seconds)
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""
@@ -481,8 +483,8 @@ class SetCallerid(Action[None]):
             None if name is None else agi.arguments.string(self, "name", name, max_bytes=80),
         )
 
-    def _words(self) -> Words:
-        return (text(agi.arguments.caller_id(self.number, self.name)),)
+    def _words(self) -> str:
+        return join((text(agi.arguments.caller_id(self.number, self.name)),))
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""
@@ -550,10 +552,12 @@ class SetMusic(Action[None]):
             None if moh_class is None else agi.arguments.string(self, "moh_class", moh_class),
         )
 
-    def _words(self) -> Words:
-        return (
-            text("on" if self.on else "off"),
-            None if self.moh_class is None else text(self.moh_class),
+    def _words(self) -> str:
+        return join(
+            (
+                text("on" if self.on else "off"),
+                None if self.moh_class is None else text(self.moh_class),
+            )
         )
 
     def _read(self, reply: Reply) -> None:
@@ -611,8 +615,8 @@ class TDDMode(Action["TDDModeResult"]):
         assign = object.__setattr__
         assign(self, "mode", agi.arguments.choice(self, "mode", mode, ("on", "off", "mate")))
 
-    def _words(self) -> Words:
-        return (choice(self.mode),)
+    def _words(self) -> str:
+        return choice(self.mode)
 
     def _read(self, reply: Reply) -> TDDModeResult:
         result = reply.result or ""

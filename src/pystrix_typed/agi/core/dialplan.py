@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pystrix_typed.agi.wire import Reply, Words
+    from pystrix_typed.agi.wire import Reply
 
     from . import results
     from .results import ExecResult, GosubResult
@@ -129,10 +129,12 @@ class Exec(Action["ExecResult"]):
         )
         assign(self, "options", agi.arguments.options(self, "options", options))
 
-    def _words(self) -> Words:
-        return (
-            text(self.application),
-            text(self.options),
+    def _words(self) -> str:
+        return " ".join(
+            (
+                text(self.application),
+                text(self.options),
+            )
         )
 
     def _read(self, reply: Reply) -> ExecResult:
@@ -255,12 +257,14 @@ class Gosub(Action["GosubResult"]):
         assign(self, "priority", agi.arguments.label(self, "priority", priority))
         assign(self, "args", agi.arguments.routine_arguments(self, "args", args))
 
-    def _words(self) -> Words:
-        return (
-            text(self.context),
-            text(self.extension),
-            label(self.priority),
-            text(self.args),
+    def _words(self) -> str:
+        return " ".join(
+            (
+                text(self.context),
+                text(self.extension),
+                label(self.priority),
+                text(self.args),
+            )
         )
 
     def _read(self, reply: Reply) -> GosubResult:
@@ -351,8 +355,8 @@ class SetContext(Action[None]):
             agi.arguments.string(self, "context", context, allow_empty=False, max_bytes=79),
         )
 
-    def _words(self) -> Words:
-        return (text(self.context),)
+    def _words(self) -> str:
+        return text(self.context)
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""
@@ -416,8 +420,8 @@ class SetExtension(Action[None]):
             agi.arguments.string(self, "extension", extension, allow_empty=False, max_bytes=79),
         )
 
-    def _words(self) -> Words:
-        return (text(self.extension),)
+    def _words(self) -> str:
+        return text(self.extension)
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""
@@ -483,8 +487,8 @@ class SetPriority(Action[None]):
         assign = object.__setattr__
         assign(self, "priority", agi.arguments.label(self, "priority", priority))
 
-    def _words(self) -> Words:
-        return (label(self.priority),)
+    def _words(self) -> str:
+        return label(self.priority)
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""

@@ -12,7 +12,7 @@ import sys
 
 from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
-from pystrix_typed.agi.wire import flag, number, text
+from pystrix_typed.agi.wire import flag, join, number, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from os import PathLike
 
-    from pystrix_typed.agi.wire import Reply, Words
+    from pystrix_typed.agi.wire import Reply
 
     from . import results
     from .results import (
@@ -137,11 +137,13 @@ class StreamFile(Action["PlaybackResult"]):
             agi.arguments.samples(self, "sample_offset", sample_offset, 0, 2147483647),
         )
 
-    def _words(self) -> Words:
-        return (
-            text(self.filename),
-            text(self.escape_digits),
-            number(self.sample_offset),
+    def _words(self) -> str:
+        return " ".join(
+            (
+                text(self.filename),
+                text(self.escape_digits),
+                str(self.sample_offset),
+            )
         )
 
     def _read(self, reply: Reply) -> PlaybackResult:
@@ -246,11 +248,13 @@ class GetData(Action["GetDataResult"]):
         assign(self, "timeout", agi.arguments.milliseconds(self, "timeout", timeout))
         assign(self, "max_digits", agi.arguments.integer(self, "max_digits", max_digits, 1, 1023))
 
-    def _words(self) -> Words:
-        return (
-            text(self.filename),
-            number(self.timeout),
-            number(self.max_digits),
+    def _words(self) -> str:
+        return " ".join(
+            (
+                text(self.filename),
+                str(self.timeout),
+                str(self.max_digits),
+            )
         )
 
     def _read(self, reply: Reply) -> GetDataResult:
@@ -331,8 +335,8 @@ class WaitForDigit(Action["DigitResult"]):
         assign = object.__setattr__
         assign(self, "timeout", agi.arguments.milliseconds(self, "timeout", timeout))
 
-    def _words(self) -> Words:
-        return (number(self.timeout),)
+    def _words(self) -> str:
+        return str(self.timeout)
 
     def _read(self, reply: Reply) -> DigitResult:
         result = reply.result or ""
@@ -494,15 +498,17 @@ class RecordFile(Action["RecordResult"]):
             else agi.arguments.seconds(self, "silence", silence, 1, 2147483),
         )
 
-    def _words(self) -> Words:
-        return (
-            text(self.filename),
-            text(self.format),
-            text(self.escape_digits),
-            number(self.timeout),
-            number(self.sample_offset),
-            flag(self.beep, "BEEP"),
-            None if self.silence is None else "s=" + number(self.silence),
+    def _words(self) -> str:
+        return join(
+            (
+                text(self.filename),
+                text(self.format),
+                text(self.escape_digits),
+                str(self.timeout),
+                str(self.sample_offset),
+                flag(self.beep, "BEEP"),
+                None if self.silence is None else "s=" + number(self.silence),
+            )
         )
 
     def _read(self, reply: Reply) -> RecordResult:
@@ -690,15 +696,17 @@ class ControlStreamFile(Action["ControlledPlaybackResult"]):
             else agi.arguments.milliseconds(self, "offset", offset, 0, 2147483647),
         )
 
-    def _words(self) -> Words:
-        return (
-            text(self.filename),
-            text(self.escape_digits),
-            number(self.skip),
-            text(self.forward),
-            text(self.rewind),
-            text(self.pause),
-            None if self.offset is None else number(self.offset),
+    def _words(self) -> str:
+        return join(
+            (
+                text(self.filename),
+                text(self.escape_digits),
+                str(self.skip),
+                text(self.forward),
+                text(self.rewind),
+                text(self.pause),
+                None if self.offset is None else number(self.offset),
+            )
         )
 
     def _read(self, reply: Reply) -> ControlledPlaybackResult:
@@ -811,11 +819,13 @@ class GetOption(Action["PlaybackResult"]):
         assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
         assign(self, "timeout", agi.arguments.milliseconds(self, "timeout", timeout))
 
-    def _words(self) -> Words:
-        return (
-            text(self.filename),
-            text(self.escape_digits),
-            number(self.timeout),
+    def _words(self) -> str:
+        return " ".join(
+            (
+                text(self.filename),
+                text(self.escape_digits),
+                str(self.timeout),
+            )
         )
 
     def _read(self, reply: Reply) -> PlaybackResult:

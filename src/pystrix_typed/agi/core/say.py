@@ -13,7 +13,7 @@ import sys
 
 from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
-from pystrix_typed.agi.wire import choice, number, text
+from pystrix_typed.agi.wire import choice, join, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime, time
     from typing import Literal
 
-    from pystrix_typed.agi.wire import Reply, Words
+    from pystrix_typed.agi.wire import Reply
 
     from . import results
     from .results import DigitResult
@@ -110,11 +110,13 @@ class SayNumber(Action["DigitResult"]):
             self, "gender", None if gender is None else agi.arguments.string(self, "gender", gender)
         )
 
-    def _words(self) -> Words:
-        return (
-            number(self.number),
-            text(self.escape_digits),
-            None if self.gender is None else text(self.gender),
+    def _words(self) -> str:
+        return join(
+            (
+                str(self.number),
+                text(self.escape_digits),
+                None if self.gender is None else text(self.gender),
+            )
         )
 
     def _read(self, reply: Reply) -> DigitResult:
@@ -231,12 +233,14 @@ class SayDatetime(Action["DigitResult"]):
                 f"SayDatetime(timezone={self.timezone!r}): needs format as well, which comes before it on the wire"
             )
 
-    def _words(self) -> Words:
-        return (
-            number(self.seconds),
-            text(self.escape_digits),
-            None if self.format is None else text(self.format),
-            None if self.timezone is None else text(self.timezone),
+    def _words(self) -> str:
+        return join(
+            (
+                str(self.seconds),
+                text(self.escape_digits),
+                None if self.format is None else text(self.format),
+                None if self.timezone is None else text(self.timezone),
+            )
         )
 
     def _read(self, reply: Reply) -> DigitResult:
@@ -315,10 +319,12 @@ class SayDate(Action["DigitResult"]):
         assign(self, "seconds", agi.arguments.epoch(self, "seconds", seconds))
         assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
 
-    def _words(self) -> Words:
-        return (
-            number(self.seconds),
-            text(self.escape_digits),
+    def _words(self) -> str:
+        return " ".join(
+            (
+                str(self.seconds),
+                text(self.escape_digits),
+            )
         )
 
     def _read(self, reply: Reply) -> DigitResult:
@@ -395,10 +401,12 @@ class SayTime(Action["DigitResult"]):
         assign(self, "seconds", agi.arguments.epoch(self, "seconds", seconds))
         assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
 
-    def _words(self) -> Words:
-        return (
-            number(self.seconds),
-            text(self.escape_digits),
+    def _words(self) -> str:
+        return " ".join(
+            (
+                str(self.seconds),
+                text(self.escape_digits),
+            )
         )
 
     def _read(self, reply: Reply) -> DigitResult:
@@ -483,10 +491,12 @@ class SayDigits(Action["DigitResult"]):
         assign(self, "digits", agi.arguments.spoken_digits(self, "digits", digits))
         assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
 
-    def _words(self) -> Words:
-        return (
-            text(self.digits),
-            text(self.escape_digits),
+    def _words(self) -> str:
+        return " ".join(
+            (
+                text(self.digits),
+                text(self.escape_digits),
+            )
         )
 
     def _read(self, reply: Reply) -> DigitResult:
@@ -590,11 +600,13 @@ class SayAlpha(Action["DigitResult"]):
             else agi.arguments.choice(self, "case", case, ("all", "lower", "none", "upper")),
         )
 
-    def _words(self) -> Words:
-        return (
-            text(self.characters),
-            text(self.escape_digits),
-            None if self.case is None else choice(self.case),
+    def _words(self) -> str:
+        return join(
+            (
+                text(self.characters),
+                text(self.escape_digits),
+                None if self.case is None else choice(self.case),
+            )
         )
 
     def _read(self, reply: Reply) -> DigitResult:
@@ -677,10 +689,12 @@ class SayPhonetic(Action["DigitResult"]):
         assign(self, "characters", agi.arguments.string(self, "characters", characters))
         assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
 
-    def _words(self) -> Words:
-        return (
-            text(self.characters),
-            text(self.escape_digits),
+    def _words(self) -> str:
+        return " ".join(
+            (
+                text(self.characters),
+                text(self.escape_digits),
+            )
         )
 
     def _read(self, reply: Reply) -> DigitResult:

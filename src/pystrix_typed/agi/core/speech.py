@@ -13,14 +13,14 @@ import sys
 
 from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
-from pystrix_typed.agi.wire import number, text
+from pystrix_typed.agi.wire import join, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import timedelta
     from os import PathLike
 
-    from pystrix_typed.agi.wire import Reply, Words
+    from pystrix_typed.agi.wire import Reply
 
     from . import results
     from .results import SpeechRecognizeResult
@@ -98,8 +98,8 @@ class SpeechCreate(Action[None]):
             self, "engine", None if engine is None else agi.arguments.string(self, "engine", engine)
         )
 
-    def _words(self) -> Words:
-        return (None if self.engine is None else text(self.engine),)
+    def _words(self) -> str:
+        return join((None if self.engine is None else text(self.engine),))
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""
@@ -162,10 +162,12 @@ class SpeechSet(Action[None]):
         assign(self, "name", agi.arguments.string(self, "name", name, allow_empty=False))
         assign(self, "value", agi.arguments.string(self, "value", value))
 
-    def _words(self) -> Words:
-        return (
-            text(self.name),
-            text(self.value),
+    def _words(self) -> str:
+        return " ".join(
+            (
+                text(self.name),
+                text(self.value),
+            )
         )
 
     def _read(self, reply: Reply) -> None:
@@ -275,10 +277,12 @@ class SpeechLoadGrammar(Action[None]):
         assign(self, "grammar", agi.arguments.string(self, "grammar", grammar, allow_empty=False))
         assign(self, "path", agi.arguments.path(self, "path", path))
 
-    def _words(self) -> Words:
-        return (
-            text(self.grammar),
-            text(self.path),
+    def _words(self) -> str:
+        return " ".join(
+            (
+                text(self.grammar),
+                text(self.path),
+            )
         )
 
     def _read(self, reply: Reply) -> None:
@@ -341,8 +345,8 @@ class SpeechUnloadGrammar(Action[None]):
         assign = object.__setattr__
         assign(self, "grammar", agi.arguments.string(self, "grammar", grammar, allow_empty=False))
 
-    def _words(self) -> Words:
-        return (text(self.grammar),)
+    def _words(self) -> str:
+        return text(self.grammar)
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""
@@ -402,8 +406,8 @@ class SpeechActivateGrammar(Action[None]):
         assign = object.__setattr__
         assign(self, "grammar", agi.arguments.string(self, "grammar", grammar, allow_empty=False))
 
-    def _words(self) -> Words:
-        return (text(self.grammar),)
+    def _words(self) -> str:
+        return text(self.grammar)
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""
@@ -460,8 +464,8 @@ class SpeechDeactivateGrammar(Action[None]):
         assign = object.__setattr__
         assign(self, "grammar", agi.arguments.string(self, "grammar", grammar, allow_empty=False))
 
-    def _words(self) -> Words:
-        return (text(self.grammar),)
+    def _words(self) -> str:
+        return text(self.grammar)
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""
@@ -571,11 +575,13 @@ class SpeechRecognize(Action["SpeechRecognizeResult"]):
         assign(self, "timeout", agi.arguments.seconds(self, "timeout", timeout))
         assign(self, "offset", agi.arguments.samples(self, "offset", offset, 0, 2147483647))
 
-    def _words(self) -> Words:
-        return (
-            text(self.prompt),
-            number(self.timeout),
-            number(self.offset),
+    def _words(self) -> str:
+        return " ".join(
+            (
+                text(self.prompt),
+                str(self.timeout),
+                str(self.offset),
+            )
         )
 
     def _read(self, reply: Reply) -> SpeechRecognizeResult:

@@ -11,14 +11,14 @@ import sys
 
 from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
-from pystrix_typed.agi.wire import number, text
+from pystrix_typed.agi.wire import text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import timedelta
     from os import PathLike
 
-    from pystrix_typed.agi.wire import Reply, Words
+    from pystrix_typed.agi.wire import Reply
 
     from . import results
     from .results import ReceiveCharResult, ReceiveTextResult
@@ -96,8 +96,8 @@ class ReceiveChar(Action["ReceiveCharResult"]):
         assign = object.__setattr__
         assign(self, "timeout", agi.arguments.milliseconds(self, "timeout", timeout))
 
-    def _words(self) -> Words:
-        return (number(self.timeout),)
+    def _words(self) -> str:
+        return str(self.timeout)
 
     def _read(self, reply: Reply) -> ReceiveCharResult:
         result = reply.result or ""
@@ -174,8 +174,8 @@ class ReceiveText(Action["ReceiveTextResult"]):
         assign = object.__setattr__
         assign(self, "timeout", agi.arguments.milliseconds(self, "timeout", timeout))
 
-    def _words(self) -> Words:
-        return (number(self.timeout),)
+    def _words(self) -> str:
+        return str(self.timeout)
 
     def _read(self, reply: Reply) -> ReceiveTextResult:
         result = reply.result or ""
@@ -243,8 +243,8 @@ class SendText(Action[None]):
         assign = object.__setattr__
         assign(self, "text", agi.arguments.string(self, "text", text))
 
-    def _words(self) -> Words:
-        return (text(self.text),)
+    def _words(self) -> str:
+        return text(self.text)
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""
@@ -313,8 +313,8 @@ class SendImage(Action[None]):
         assign = object.__setattr__
         assign(self, "filename", agi.arguments.path(self, "filename", filename, allow_empty=False))
 
-    def _words(self) -> Words:
-        return (text(self.filename),)
+    def _words(self) -> str:
+        return text(self.filename)
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""

@@ -12,11 +12,11 @@ import sys
 
 from pystrix_typed import agi
 from pystrix_typed.agi.record import Action
-from pystrix_typed.agi.wire import text
+from pystrix_typed.agi.wire import join, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pystrix_typed.agi.wire import Reply, Words
+    from pystrix_typed.agi.wire import Reply
 
     from . import results
     from .results import DatabaseGetResult, DeltreeResult, VariableResult
@@ -101,8 +101,8 @@ class GetVariable(Action["VariableResult"]):
             self, "variable", agi.arguments.string(self, "variable", variable, allow_empty=False)
         )
 
-    def _words(self) -> Words:
-        return (text(self.variable),)
+    def _words(self) -> str:
+        return text(self.variable)
 
     def _read(self, reply: Reply) -> VariableResult:
         result = reply.result or ""
@@ -192,10 +192,12 @@ class GetFullVariable(Action["VariableResult"]):
             else agi.arguments.string(self, "channel", channel, allow_empty=False),
         )
 
-    def _words(self) -> Words:
-        return (
-            text(self.variable),
-            None if self.channel is None else text(self.channel),
+    def _words(self) -> str:
+        return join(
+            (
+                text(self.variable),
+                None if self.channel is None else text(self.channel),
+            )
         )
 
     def _read(self, reply: Reply) -> VariableResult:
@@ -279,10 +281,12 @@ class SetVariable(Action[None]):
         assign(self, "name", agi.arguments.string(self, "name", name, allow_empty=False))
         assign(self, "value", agi.arguments.string(self, "value", value))
 
-    def _words(self) -> Words:
-        return (
-            text(self.name),
-            text(self.value),
+    def _words(self) -> str:
+        return " ".join(
+            (
+                text(self.name),
+                text(self.value),
+            )
         )
 
     def _read(self, reply: Reply) -> None:
@@ -354,10 +358,12 @@ class DatabaseGet(Action["DatabaseGetResult"]):
         assign(self, "family", agi.arguments.string(self, "family", family))
         assign(self, "key", agi.arguments.string(self, "key", key))
 
-    def _words(self) -> Words:
-        return (
-            text(self.family),
-            text(self.key),
+    def _words(self) -> str:
+        return " ".join(
+            (
+                text(self.family),
+                text(self.key),
+            )
         )
 
     def _read(self, reply: Reply) -> DatabaseGetResult:
@@ -434,11 +440,13 @@ class DatabasePut(Action[None]):
         assign(self, "key", agi.arguments.string(self, "key", key))
         assign(self, "value", agi.arguments.string(self, "value", value))
 
-    def _words(self) -> Words:
-        return (
-            text(self.family),
-            text(self.key),
-            text(self.value),
+    def _words(self) -> str:
+        return " ".join(
+            (
+                text(self.family),
+                text(self.key),
+                text(self.value),
+            )
         )
 
     def _read(self, reply: Reply) -> None:
@@ -509,10 +517,12 @@ class DatabaseDel(Action[None]):
         assign(self, "family", agi.arguments.string(self, "family", family))
         assign(self, "key", agi.arguments.string(self, "key", key))
 
-    def _words(self) -> Words:
-        return (
-            text(self.family),
-            text(self.key),
+    def _words(self) -> str:
+        return " ".join(
+            (
+                text(self.family),
+                text(self.key),
+            )
         )
 
     def _read(self, reply: Reply) -> None:
@@ -606,10 +616,12 @@ class DatabaseDeltree(Action["DeltreeResult"]):
             else agi.arguments.string(self, "keytree", keytree, forbids="%", allow_empty=False),
         )
 
-    def _words(self) -> Words:
-        return (
-            text(self.family),
-            None if self.keytree is None else text(self.keytree),
+    def _words(self) -> str:
+        return join(
+            (
+                text(self.family),
+                None if self.keytree is None else text(self.keytree),
+            )
         )
 
     def _read(self, reply: Reply) -> DeltreeResult:
