@@ -26,7 +26,7 @@ from pystrix_typed.agi.exceptions import (
     AGIUsageError,
 )
 from pystrix_typed.agi.protocol import Protocol
-from pystrix_typed.agi.wire import parse, reply_code, speech_results
+from pystrix_typed.agi.wire import parse, reply_code, speech_results, variables_of
 
 from .cases import LAST, Exec, Noop, Play, Said, Say, Value, WaitDigit
 from .peer import ENVIRONMENT, Abandoned, Asterisk, Doing, Wire, asked, scripted
@@ -371,6 +371,66 @@ TEXT = st.text(
     | st.integers(0xDC80, 0xDCFF).map(chr),
     max_size=200,
 )
+
+
+# ---- the short ways ----
+
+PARTS: list[bytes] = [
+    *(b"200 result=", b"0", b"1", b"-1", b" (", b")", b"\n", b")\n", b" endpos=", b"timeout"),
+    *(b"200 result=1", b"200 result=0\n", b"HANGUP\n"),
+]
+
+
+def _joined(parts: list[bytes]) -> bytes:
+    return b"".join(parts)
+
+
+@given(
+    action=st.sampled_from([Noop("1"), Say(), Play(), Value(), Exec(), WaitDigit()]),
+    got=st.one_of(st.binary(max_size=60), st.lists(st.sampled_from(PARTS)).map(_joined)),
+    verify=st.booleans(),
+)
+@example(action=Value(), got=b"200 result=1 (" + b"x" * 1300 + b")\n", verify=False)
+def test_the_short_way_says_what_the_long_one_says(
+    action: AnyAction, got: bytes, verify: bool
+) -> None:
+    short, long = Protocol(verify_values=verify), Protocol(verify_values=verify)
+    for protocol in (short, long):
+        protocol.started(ENVIRONMENT)
+        assert protocol.begin(action) == action.line
+        protocol.sending = False
+    before = short.reply
+    concluded = short.conclude(action, got)
+    if concluded is None:
+        assert short.reply is before
+        return
+    with pytest.raises(StopIteration) as end:
+        next(long.finish(action, got, None))  # it wants to know no more
+    assert concluded[0] == end.value.value
+    assert short.reply is not None
+    assert long.reply is not None
+    assert vars(short.reply) == vars(long.reply)
+    assert (short.hung_up, short.closed) == (long.hung_up, long.closed)
+    assert short.begin(action) == long.begin(action) == action.line
+
+
+@given(
+    st.lists(
+        st.sampled_from(["agi_", "agi_a", ": ", ":", " ", "x", "\n", "\nagi_b: ", "\nagi_c:", "é"]),
+        max_size=9,
+    ).map("".join)
+)
+def test_the_variables_are_read_line_by_line(text: str) -> None:
+    expected: dict[str, str] = {}
+    last = ""
+    for line in text.split("\n"):
+        name, colon, value = line.partition(":")
+        if colon and name.startswith("agi_") and " " not in name:
+            last = name
+            expected[last] = value.removeprefix(" ")
+        elif last:
+            expected[last] += "\n" + line
+    assert variables_of(text.encode()) == expected
 
 
 def _encoded(value: str) -> bytes:

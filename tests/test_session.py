@@ -64,6 +64,16 @@ class Call:
         self.peer = peer
 
 
+def connected() -> tuple[socket.socket, socket.socket]:
+    """Give the two ends of a connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        near = socket.create_connection(server.getsockname())
+        far, _ = server.accept()
+    for end in (near, far):
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return near, far
+
+
 @contextmanager
 def fastagi(
     asterisk: Asterisk,
@@ -75,8 +85,8 @@ def fastagi(
     verify_values: bool = False,
     handle_sighup: bool = False,
 ) -> Generator[Call, None, None]:
-    """A call over a socket."""
-    near, far = socket.socketpair()
+    """A call over TCP."""
+    near, far = connected()
     fd = far.detach()
     with (
         serve(asterisk, fd, fd, greeting, cut) as peer,
@@ -312,8 +322,11 @@ def test_hangup_in_the_middle(call: Open, notices: int) -> None:
     assert heard == ["hangup", "late"]
 
 
-def test_hung_up_looks_at_what_asterisk_has_said() -> None:
-    near, far = socket.socketpair()
+@pytest.mark.parametrize("pair", [connected, socket.socketpair], ids=["TCP", "Unix"])
+def test_hung_up_looks_at_what_asterisk_has_said(
+    pair: Callable[[], tuple[socket.socket, socket.socket]],
+) -> None:
+    near, far = pair()
     with far:
         far.sendall(ENVIRONMENT)
         with agi.FastAGI(near) as session:
@@ -341,15 +354,33 @@ def test_hung_up_does_not_wait_for_another_thread() -> None:
             answered(call)
 
 
-def test_reset() -> None:
+@pytest.mark.parametrize("pair", [connected, socket.socketpair], ids=["TCP", "Unix"])
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_line_between_commands_is_nobodys_reply(
+    pair: Callable[[], tuple[socket.socket, socket.socket]], counted: bool
+) -> None:
+    """Whatever way there is to see that it has come."""
+    near, far = pair()
+    far.sendall(ENVIRONMENT)
+    with agi.FastAGI(near) as session:
+        session._is_counted &= counted  # pyright: ignore[reportPrivateUsage] - as elsewhere
+        far.sendall(b"200 result=666\n")
+        fd = far.detach()
+        with serve(Asterisk(asked), fd, fd, b"", whole):
+            assert session.execute(Noop("7")) == Said("0", "7")
+            session.close()
+
+
+@pytest.mark.parametrize("looks", [False, True])
+def test_reset(looks: bool) -> None:
     """Not a clean end: the peer's machine throws the connection away."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        near = socket.create_connection(server.getsockname())
-        far, _ = server.accept()
+    near, far = connected()
     far.sendall(ENVIRONMENT)
     with agi.FastAGI(near) as session:
         far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         far.close()
+        if looks:
+            assert session.hung_up
         with pytest.raises(AGISIGPIPEHangup):
             session.execute(Noop())
         assert session.hung_up
