@@ -58,6 +58,8 @@ CALL = {
     ("typed-threads", "raw-threads"): 0.0,
     ("pystrix", "typed-threads"): -2.0,
 }
+#: The picture on the documentation's page.
+PICTURE = ROOT / "docs" / "_static" / "costs.svg"
 #: What can be measured alone.
 PARTS = ["start", "asterisk", "servers", "scaling", "memory", "codegen"]
 
@@ -233,7 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench",
         help="where results.json and costs.svg go (%(default)s)")  # fmt: skip
     parser.add_argument("--keep", action="store_true",
-        help="add the ratios to benchmarks/trend.jsonl, to be shown by later runs")  # fmt: skip
+        help="add the ratios to trend.jsonl, and draw docs/_static/costs.svg anew")  # fmt: skip
     parser.add_argument("--only", choices=PARTS)
     options = parser.parse_args(arguments)
     out: Path = options.out
@@ -270,13 +272,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     earlier = trend(rows)
     if earlier:
         print(f"\nRatios of the runs that were kept, and of this one:\n{earlier}\n")
+    drawn = plot([row for row in rows if row.unit == "us"])
     if options.keep:
         keep(rows, description)
+        PICTURE.write_text(drawn)
     print(f"{time.perf_counter() - began:.0f} seconds, Python {platform.python_version()}")
     out.mkdir(parents=True, exist_ok=True)
     found = {"machine": description, "rows": plain(rows)}
     (out / "results.json").write_text(json.dumps(found, indent=1) + "\n")
-    (out / "costs.svg").write_text(plot([row for row in rows if row.unit == "us"]))
+    (out / "costs.svg").write_text(drawn)
 
 
 if __name__ == "__main__":

@@ -127,5 +127,6 @@ def plot(rows: Sequence[Row]) -> str:
         y += 32
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="640" height="{y}" '
-        f'font-family="sans-serif" font-size="13">\n' + "\n".join(parts) + "\n</svg>\n"
+        f'font-family="sans-serif" font-size="13">\n'
+        f'<rect width="100%" height="100%" fill="#fff"/>\n' + "\n".join(parts) + "\n</svg>\n"
     )
