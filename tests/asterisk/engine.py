@@ -29,6 +29,7 @@ _MODULES = (
     "res_aeap.so",
     "res_speech_aeap.so",
 )
+_CONTEXT = "engine-"
 _TEXT, _BINARY, _CLOSE = 1, 2, 8
 #: Frames of 20 ms after which it has heard enough.
 _ENOUGH = 15
@@ -49,9 +50,16 @@ def speech_engine(exchange: Exchange) -> Generator[None, None, None]:
         try:
             yield
         finally:
-            exchange.wait_until(lambda: not exchange.channels(), 5, "the call to end")
+            for channel in _calls(exchange):
+                exchange.console(f"channel request hangup {channel}")
+            exchange.wait_until(lambda: not _calls(exchange), 5, "the engine's calls to end")
             for module in reversed(_MODULES):
                 exchange.console(f"module unload {module}")
+
+
+def _calls(exchange: Exchange) -> list[str]:
+    """Give the channels that `join` brought; the modules cannot go while they are there."""
+    return [name for name in exchange.channels() if name.startswith(f"Local/s@{_CONTEXT}")]
 
 
 def join(context: str, *steps: str) -> Callable[[Place], None]:
@@ -60,6 +68,7 @@ def join(context: str, *steps: str) -> Callable[[Place], None]:
     The usual call will not do: once a thread of Asterisk's has made a speech object with such an
     engine, it may not write files any more, which is how the usual call tells that it has ended.
     """
+    context = _CONTEXT + context
     lines = [f"[{context}]", "exten => s,1,Answer()"]
     lines += [f" same => n,{step}" for step in ("Playtones(0)", *steps)]
 

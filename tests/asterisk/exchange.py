@@ -14,6 +14,7 @@ folder of its own (see `isolation`), which is also how a test and its call excha
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import shutil
 import threading
@@ -325,4 +326,12 @@ class Exchange:
     def _tail(self) -> str:
         if self._cell is None:
             return ""
-        return "\n".join(["-- the exchange's log:", *self.log().splitlines()[-30:]])
+        # Each question that was put to it is told there, too, and a test that waits puts many.
+        said = [line for line in self.log().splitlines() if "Remote UNIX connection" not in line]
+        told = ["-- the exchange's log:", *said[-30:]]
+        with contextlib.suppress(ConsoleError):  # if it cannot be asked, its log is all there is
+            told += [
+                "-- its channels:",
+                ask(self.folder / "run", "core show channels concise", timeout=1),
+            ]
+        return "\n".join(told)
