@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 
+#: What Asterisk reads of a line; quoted words beyond overrun its array (res_agi.c, MAX_ARGS).
+WORD_LIMIT = 127
+
+
 def check(spec: Spec, scope: Scope) -> None:
     """Note every problem on the document where it stands."""
     _names(spec)
@@ -148,6 +152,10 @@ def _command(document: Document, path: Path, command: Command, scope: Scope) -> 
     for at, entry in enumerate(command.drift):
         if entry.difference in [other.difference for other in command.drift[:at]]:
             document.problem((*path, "drift", at, "difference"), "stands there already")
+    words = command.command.count(" ") + 1 + len(command.arguments)
+    if words > WORD_LIMIT:
+        message = f"{words} words with the command's own, and Asterisk reads {WORD_LIMIT} of a line"
+        document.problem((*path, "arguments"), message)
     check_arguments(document, (*path, "arguments"), command.arguments, scope)
     check_outcomes(document, path, command, scope)
 

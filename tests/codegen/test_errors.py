@@ -506,6 +506,19 @@ def test_all_errors_come_at_once_and_in_order(workshop: Workshop) -> None:
     assert done.err.endswith(f"codegen: 4 problems in {workshop.spec}; nothing was written\n")
 
 
+def test_more_words_than_a_line_may_have(workshop: Workshop) -> None:
+    one = "      - {{name: extra{}, type: string, about: More., wire: always}}\n"
+    for count, said in ((122, []), (1, ["128 words with the command's own"])):
+        at = workshop.sample.read_text().count("name: extra")
+        more = "".join([one.format(number) for number in range(at, at + count)])
+        line = workshop.edit(COMMANDS, "    arguments:\n", f"    arguments:\n{more}")
+        found = workshop.run("--check").problems
+        assert [text for text in found if "words with" in text] == [
+            f"spec/{COMMANDS}:{line}: {ASK}.arguments: {text}, and Asterisk reads 127 of a line"
+            for text in said
+        ]
+
+
 def test_an_alias_is_wrong_in_one_place_only(workshop: Workshop) -> None:
     workshop.edit(COMMANDS, "      - name: filename", "      - &name\n        name: self")
     workshop.edit(COMMANDS, "      - name: colour", "      - *name\n      - name: colour")
