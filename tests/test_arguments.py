@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import datetime
+import enum
 import pickle
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -78,6 +79,40 @@ def test_nothing_bad_reaches_the_wire(action: Action[object]) -> None:
 
 
 NOON = datetime.datetime(2026, 1, 2, 12, tzinfo=UTC)
+EAST = datetime.timezone(datetime.timedelta(hours=5))
+
+
+class Word(str, enum.Enum):  # noqa: UP042 - `str()` gives its name, which must not travel
+    """As enumerations of texts were written before Python 3.11."""
+
+    SALES = "sales"
+    ONE = "1"
+
+
+class Number(int, enum.Enum):
+    """The same with numbers."""
+
+    THIRTY = 30
+    TWO = 2
+
+
+class Odd(str):
+    """A text whose methods say something else than it holds."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "odd"
+
+    def __contains__(self, _key: object) -> bool:
+        return False
+
+
+class NumberedFile:
+    """A path that is none."""
+
+    def __fspath__(self) -> int:
+        return 3
 
 
 @pytest.mark.parametrize(
@@ -102,6 +137,19 @@ NOON = datetime.datetime(2026, 1, 2, 12, tzinfo=UTC)
         ),
         (lambda: core.Exec("MSet", "A=b,C=d"), b'EXEC "MSet" "A=b,C=d"\n'),
         (lambda: core.Gosub("a", "b", 1, ["c", "(d)"]), b'GOSUB "a" "b" 1 "c,(d)"\n'),
+        (
+            lambda: core.Exec(Word.SALES, [Word.SALES, Number.THIRTY, Odd("a"), 7]),
+            b'EXEC "sales" "sales,30,a,7"\n',
+        ),
+        (lambda: core.StreamFile("a", [Word.ONE, Number.TWO]), b'STREAM FILE "a" "12" 0\n'),
+        (lambda: core.StreamFile("a", {"1": "sales", "#": "end"}), b'STREAM FILE "a" "1#" 0\n'),
+        (lambda: core.SayDigits(Number.THIRTY), b'SAY DIGITS "30" ""\n'),
+        (lambda: core.GetData("a", Number.THIRTY, Number.TWO), b'GET DATA "a" 30 2\n'),
+        (lambda: core.SetAutohangup(-0.0), b"SET AUTOHANGUP 0\n"),
+        (
+            lambda: core.SetAutohangup(datetime.timedelta(microseconds=1)),
+            b"SET AUTOHANGUP 0.000001\n",
+        ),
     ],
 )
 def test_what_a_python_person_has_in_hand(build: Callable[[], Action[object]], line: bytes) -> None:
@@ -127,6 +175,35 @@ def test_what_a_python_person_has_in_hand(build: Callable[[], Action[object]], l
         (lambda: core.Gosub("a,b", "s", 1), ValueError, "','"),
         (lambda: core.Gosub("a", "s", 1, ["b,c"]), ValueError, "comma"),
         (lambda: core.SetAutohangup(float("inf")), ValueError, "finite"),
+        (lambda: core.SetAutohangup(1e-7), ValueError, "SetAutohangup(seconds=1e-07): is below"),
+        (lambda: core.SetAutohangup(10**400), ValueError, "between 0 and 2147483647 seconds"),
+        (
+            lambda: core.GetData("a", 10**5000),
+            ValueError,
+            "GetData(timeout=<int>): must be between",
+        ),
+        (lambda: core.SayDigits(10**5000), ValueError, "SayDigits(digits=<int>): "),
+        (
+            lambda: core.SayDate(datetime.date.min),
+            ValueError,
+            "SayDate(seconds=datetime.date(1, 1, 1))",
+        ),
+        (
+            lambda: core.SayDatetime(datetime.datetime.min.replace(tzinfo=EAST)),
+            ValueError,
+            "SayDatetime(seconds=datetime.datetime(1, 1, 1",
+        ),
+        (
+            lambda: core.GetData("a", datetime.timedelta(days=100)),
+            ValueError,
+            "GetData(timeout=datetime.timedelta(days=100)): must be between",
+        ),
+        (lambda: core.SetVariable("A", Odd("a\nb")), ValueError, "a line feed"),
+        (lambda: core.Exec("a", {"b": "c"}), TypeError, "Exec(options={'b': 'c'})"),
+        # A checker refuses these three.
+        (lambda: core.StreamFile(NumberedFile()), TypeError, "StreamFile(filename=<"),  # type: ignore[arg-type]
+        (lambda: core.StreamFile("a", list), TypeError, "StreamFile(escape_digits=<class"),  # type: ignore[arg-type]
+        (lambda: core.GetData("a", datetime.timedelta), TypeError, "GetData(timeout=<class"),  # type: ignore[arg-type]
     ],
 )
 def test_the_rule_is_named(build: Callable[[], object], error: type[Exception], words: str) -> None:

@@ -9,12 +9,10 @@ kind, `ValueError` a value that Asterisk would misread, cut, or take for a secon
 
 from __future__ import annotations
 
-from os import fspath
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable  # noqa: F401 - named in a cast, like the next two
-    from datetime import timedelta  # noqa: F401
+    from collections.abc import Iterable
+    from datetime import timedelta  # noqa: F401 - named in a cast, like the next
     from os import PathLike  # noqa: F401
     from typing import NoReturn, TypeVar, cast
 
@@ -35,7 +33,10 @@ INT32 = (-(2**31), 2**31 - 1)
 def _wrong(
     error: type[Exception], action: AnyAction, name: str, value: object, rule: str
 ) -> NoReturn:
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except Exception:  # noqa: BLE001 - an int of thousands of digits has none, for one
+        shown = f"<{type(value).__name__}>"
     if len(shown) > 80:
         shown = shown[:77] + "..."
     raise error(f"{type(action).__name__}({name}={shown}): {rule}")
@@ -63,6 +64,8 @@ def string(
         return value  # nearly every text, and sooner than by the steps below
     if not isinstance(value, str):
         _wrong(TypeError, action, name, value, f"must be a str, not {type(value).__name__}")
+    # Of a subclass the text itself, whatever its methods say: a member of an enumeration, for one.
+    value = str.__str__(value)
     if "\n" in value or "\0" in value:
         what = "a line feed" if "\n" in value else "a NUL"
         _wrong(ValueError, action, name, value, f"must not hold {what}: AGI cannot express it")
@@ -86,7 +89,7 @@ def string(
             value,
             f"has {size} bytes in UTF-8, and Asterisk would cut it at {max_bytes}",
         )
-    return value if value.__class__ is str else str.__str__(value)
+    return value
 
 
 def path(
@@ -102,12 +105,14 @@ def path(
         and not forbids
     ):
         return value  # as in `string`
-    if not isinstance(value, str) and hasattr(value, "__fspath__"):
-        value = fspath(cast("PathLike[str]", value))
+    given = value
+    if not isinstance(value, str) and hasattr(type(value), "__fspath__"):
+        # Not os.fspath, whose errors do not name the argument.
+        value = cast("object", cast("PathLike[str]", value).__fspath__())
     if not isinstance(value, str):
         kind = type(value).__name__
         _wrong(
-            TypeError, action, name, value, f"must be a str or an os.PathLike of str, not {kind}"
+            TypeError, action, name, given, f"must be a str or an os.PathLike of str, not {kind}"
         )
     return string(action, name, value, forbids=forbids, allow_empty=allow_empty)
 
@@ -116,7 +121,7 @@ def digits(action: AnyAction, name: str, value: object) -> str:
     """Check telephone keys, as a text or an iterable of keys: 0-9, A-D, ``*`` and ``#``."""
     if isinstance(value, str) and value.__class__ is str and not value.strip(DTMF):
         return value
-    keys = _keys(action, name, value).upper()
+    keys = "".join(_texts(action, name, value, "key")).upper()
     for key in keys:
         if key not in DTMF:
             _wrong(ValueError, action, name, value, f"{key!r} is no telephone key (0-9, A-D, *, #)")
@@ -125,7 +130,10 @@ def digits(action: AnyAction, name: str, value: object) -> str:
 
 def spoken_digits(action: AnyAction, name: str, value: object) -> str:
     """Check the digits that SAY DIGITS speaks: ``*``, ``#`` and ``-`` may follow a digit."""
-    keys = str(value) if value.__class__ is int else _keys(action, name, value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        keys = _text(action, name, value, value, "number")
+    else:
+        keys = "".join(_texts(action, name, value, "key"))
     for key in keys:
         if key not in "0123456789*#-":
             _wrong(ValueError, action, name, value, f"SAY DIGITS cannot speak {key!r}")
@@ -141,18 +149,33 @@ def spoken_digits(action: AnyAction, name: str, value: object) -> str:
     return keys
 
 
-def _keys(action: AnyAction, name: str, value: object) -> str:
+def _texts(action: AnyAction, name: str, value: object, what: str) -> Iterable[str]:
+    """Give a text as it is, and the elements of an iterable as texts."""
     if isinstance(value, str):
         return str.__str__(value)
-    if not hasattr(value, "__iter__") or isinstance(value, (bytes, bytearray)):
+    try:
+        parts = iter(cast("Iterable[object]", value))
+    except TypeError:
+        parts = None
+    # Of a mapping only the keys would travel: as keys of the telephone they may, a menu's for one.
+    lossy = what == "argument" and hasattr(value, "keys")
+    if parts is None or lossy or isinstance(value, (bytes, bytearray)):
         kind = type(value).__name__
-        _wrong(TypeError, action, name, value, f"must be a str or an iterable of keys, not {kind}")
-    keys: list[str] = []
-    for key in cast("Iterable[object]", value):
-        if isinstance(key, bool) or not isinstance(key, (int, str)):
-            _wrong(TypeError, action, name, value, "every key must be a str or an int")
-        keys.append(str(key))
-    return "".join(keys)
+        rule = f"must be a str or an iterable with a str or an int for each {what}, not {kind}"
+        _wrong(TypeError, action, name, value, rule)
+    return [_text(action, name, value, part, what) for part in parts]
+
+
+def _text(action: AnyAction, name: str, value: object, part: object, what: str) -> str:
+    """Write one element; a member of an enumeration is the value that it stands for."""
+    if isinstance(part, str):
+        return str.__str__(part)
+    if isinstance(part, bool) or not isinstance(part, int):
+        _wrong(TypeError, action, name, value, f"every {what} must be a str or an int")
+    try:
+        return int.__repr__(part)
+    except ValueError:  # Python writes no more than some thousand digits
+        _wrong(ValueError, action, name, value, f"a {what} has too many digits")
 
 
 def integer(
@@ -165,17 +188,26 @@ def integer(
     """Check a whole number."""
     if isinstance(value, bool) or not isinstance(value, int):
         _wrong(TypeError, action, name, value, f"must be an int, not {type(value).__name__}")
-    if (low is not None and value < low) or (high is not None and value > high):
-        _wrong(ValueError, action, name, value, f"must be {_range(low, high)}")
+    _within(action, name, value, value, low, high)
     return int(value)
 
 
-def _range(low: float | None, high: float | None) -> str:
-    if high is None:
-        return f"at least {low}"
-    if low is None:
-        return f"at most {high}"
-    return f"between {low} and {high}"
+def _within(
+    action: AnyAction,
+    name: str,
+    value: object,
+    amount: float,
+    low: float | None,
+    high: float | None,
+    unit: str = "",
+) -> None:
+    """Refuse a value that is too low or too high as a number of that unit."""
+    if (low is None or low <= amount) and (high is None or amount <= high):
+        return
+    limits = f"between {low} and {high}"
+    if low is None or high is None:
+        limits = f"at most {high}" if low is None else f"at least {low}"
+    _wrong(ValueError, action, name, value, f"must be {limits}{unit}")
 
 
 def _amount(action: AnyAction, name: str, value: object, unit: str, per_second: int) -> float:
@@ -184,7 +216,7 @@ def _amount(action: AnyAction, name: str, value: object, unit: str, per_second: 
         if value - value != 0:  # infinite, or not a number
             _wrong(ValueError, action, name, value, f"must be a finite number of {unit}")
         return value
-    if hasattr(value, "total_seconds"):
+    if hasattr(type(value), "total_seconds"):
         # A timedelta, told by its method: importing datetime to ask would cost every call.
         # Its parts are whole numbers, so that no rounding creeps in.
         time = cast("timedelta", value)
@@ -206,7 +238,8 @@ def _whole(
     amount = _amount(action, name, value, unit, per_second)
     if amount != int(amount):
         _wrong(ValueError, action, name, value, f"must be a whole number of {unit}")
-    return integer(action, name, int(amount), low, high)
+    _within(action, name, value, amount, low, high, f" {unit}")
+    return int(amount)
 
 
 def milliseconds(
@@ -239,10 +272,14 @@ def fractional_seconds(
     high: float | None = None,
 ) -> float:
     """Check a time in seconds, fractions allowed; a `timedelta` works too."""
-    amount = float(_amount(action, name, value, "seconds", 1))
-    if (low is not None and amount < low) or (high is not None and amount > high):
-        _wrong(ValueError, action, name, value, f"must be {_range(low, high)}")
-    return amount
+    amount = _amount(action, name, value, "seconds", 1)
+    _within(action, name, value, amount, low, high, " seconds")
+    if 0 < abs(amount) < 0.000001:
+        _wrong(ValueError, action, name, value, "is below a microsecond and would be sent as 0")
+    try:
+        return amount + 0.0  # a float, and no negative zero
+    except OverflowError:
+        _wrong(ValueError, action, name, value, "must be a number of seconds that a float can hold")
 
 
 #: A position in samples is a whole number like any other.
@@ -268,14 +305,17 @@ def epoch(
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         if value - value != 0:
             _wrong(ValueError, action, name, value, "must be a finite number of seconds")
-        return integer(action, name, value.__floor__(), low, high)
+        moment = value.__floor__()
+        _within(action, name, value, moment, low, high, " seconds since 1970")
+        return moment
     import datetime
 
-    if isinstance(value, datetime.time):
-        value = datetime.datetime.combine(datetime.datetime.now(value.tzinfo).date(), value)
-    elif isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
-        value = datetime.datetime.combine(value, datetime.time())
-    if not isinstance(value, datetime.datetime):
+    when = value
+    if isinstance(when, datetime.time):
+        when = datetime.datetime.combine(datetime.datetime.now(when.tzinfo).date(), when)
+    elif isinstance(when, datetime.date) and not isinstance(when, datetime.datetime):
+        when = datetime.datetime.combine(when, datetime.time())
+    if not isinstance(when, datetime.datetime):
         _wrong(
             TypeError,
             action,
@@ -284,7 +324,12 @@ def epoch(
             "must be seconds since 1970, a datetime, a date, a time or None, "
             f"not {type(value).__name__}",
         )
-    return integer(action, name, value.timestamp().__floor__(), low, high)
+    try:
+        moment = when.timestamp().__floor__()
+    except (OSError, OverflowError, ValueError):  # local time at the very edge of the calendar
+        _wrong(ValueError, action, name, value, "is outside of what this machine's clock can tell")
+    _within(action, name, value, moment, low, high, " seconds since 1970")
+    return moment
 
 
 def label(action: AnyAction, name: str, value: object, low: int = 1) -> int | str:
@@ -336,7 +381,7 @@ def options(action: AnyAction, name: str, value: object) -> str:
     """
     if isinstance(value, str):
         return string(action, name, value)
-    parts = _parts(action, name, value)
+    parts = _texts(action, name, value, "argument")
     escaped = [part.translate(_SPLITTING).replace("${", "$\\{") for part in parts]
     return string(action, name, ",".join(escaped))
 
@@ -353,7 +398,7 @@ def routine_arguments(action: AnyAction, name: str, value: object) -> str:
     """
     if isinstance(value, str):
         return string(action, name, value)
-    parts = _parts(action, name, value)
+    parts = _texts(action, name, value, "argument")
     for part in parts:
         if "," in part or "\\" in part or not _balanced(part):
             _wrong(
@@ -365,18 +410,6 @@ def routine_arguments(action: AnyAction, name: str, value: object) -> str:
                 "is not closed; hand it over in a variable",
             )
     return string(action, name, ",".join(parts))
-
-
-def _parts(action: AnyAction, name: str, value: object) -> list[str]:
-    if not hasattr(value, "__iter__") or isinstance(value, (bytes, bytearray)):
-        kind = type(value).__name__
-        _wrong(TypeError, action, name, value, f"must be a str or an iterable of str, not {kind}")
-    parts: list[str] = []
-    for part in cast("Iterable[object]", value):
-        if isinstance(part, bool) or not isinstance(part, (int, str)):
-            _wrong(TypeError, action, name, value, "every element must be a str or an int")
-        parts.append(str(part))
-    return parts
 
 
 def _balanced(part: str) -> bool:
