@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from .check_arguments import check_arguments
 from .check_outcomes import check_outcomes
-from .names import MODULES, bad_class, bad_field
+from .names import MODULES, bad_class, bad_constant, bad_field
+from .runtime import wire
 from .wording import headline
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class _Register:
 def _names(spec: Spec) -> None:
     commands, classes = _Register(), _Register()
     for topic in spec.topics:
+        # In the package a module and a class have their names side by side.
+        classes.add(topic.document, (), topic.name, "the module")
         if (
             not topic.name.isidentifier()
             or keyword.iskeyword(topic.name)
@@ -87,8 +90,9 @@ def _names(spec: Spec) -> None:
                 here = (*path, "members", position)
                 key = (*here, "constant" if member.constant else "constants")
                 for name in member.all_constants:
-                    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
-                        document.problem(key, f"{name!r} cannot be the name of a constant")
+                    why = bad_constant(name)
+                    if why:
+                        document.problem(key, why)
                     classes.add(document, key, name, "the constant")
 
 
@@ -133,6 +137,10 @@ def _command(document: Document, path: Path, command: Command, scope: Scope) -> 
         for at, text in enumerate(texts):
             if '"""' in text:
                 document.problem((*path, name, at), "must not hold three double quotes")
+    for at, phase in enumerate(command.interrupted):
+        if phase.reply is not None and not wire.reply_code(phase.reply.encode()):
+            message = f"{phase.reply!r} is no reply: it begins with a code (null: none at all)"
+            document.problem((*path, "interrupted", at, "reply"), message)
     _versions(document, path, command.since, command.until)
     for at, argument in enumerate(command.arguments):
         _versions(document, (*path, "arguments", at), argument.since, argument.until)
@@ -222,6 +230,8 @@ def _enumeration(document: Document, path: Path, enumeration: Enumeration) -> No
         if not isinstance(member.value, kind):
             message = f"{member.value!r} is no {enumeration.kind}, as kind says it is"
             document.problem((*here, "value"), message)
+        elif "\n" in str(member.value):
+            document.problem((*here, "value"), "must not hold a line feed: AGI cannot express it")
         values.add(document, (*here, "value"), str(member.value), "the value")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 from .names import bad_argument
@@ -16,6 +17,11 @@ __all__ = ["check_arguments"]
 
 NUMBERS = {"integer", "milliseconds", "seconds", "fractional_seconds", "samples", "epoch"}
 INT32 = (-(2**31), 2**31 - 1)
+
+#: What may stand in front of a value, in its word.
+PREFIX = re.compile(r"""[!#-\[\]-~]+""")
+#: One word for Asterisk's tokenizer.
+WORD = re.compile(r"""\"([^"\\\n]|\\[^\n])*\"|[^\s"\\]+""")
 
 #: Which checks of the runtime know which restriction.
 ALLOWED = {
@@ -87,8 +93,20 @@ def _keys(document: Document, path: Path, argument: Argument) -> None:
             isinstance(limit, float) for limit in argument.range
         ):
             document.problem((*path, "range"), "must be whole numbers")
-    if argument.prefix is not None and not (argument.prefix.isascii() and argument.prefix.strip()):
-        document.problem((*path, "prefix"), "must be printable ASCII")
+    if argument.prefix is not None and not PREFIX.fullmatch(argument.prefix):
+        message = "must be printable ASCII without spaces, quotes and backslashes"
+        document.problem((*path, "prefix"), message)
+    if argument.filler is not None and not WORD.fullmatch(argument.filler):
+        message = "must be one word as it stands on the line, in quotes if it holds spaces"
+        document.problem((*path, "filler"), message)
+    for key in ("word", "off_word"):
+        text: str | None = getattr(argument, key)
+        if text and "\n" in text:
+            document.problem((*path, key), "must not hold a line feed: AGI cannot express it")
+    for at, value in enumerate(argument.values or ()):
+        if "\n" in str(value):
+            message = "must not hold a line feed: AGI cannot express it"
+            document.problem((*path, "values", at), message)
 
 
 def _wire(document: Document, path: Path, argument: Argument) -> None:

@@ -38,6 +38,14 @@ EXPECTED = {
 }
 
 
+#: What a text should have been, by its key.
+FORMS: dict[str | int, str] = {
+    "command": "one or more words in capitals with a space between them, such as 'GET DATA'",
+    "id": "one or more words in small letters with a hyphen between them, such as 'timed-out'",
+    "name": "the name of a variable, such as 'agi_callerid'",
+}
+
+
 @dataclass(frozen=True)
 class Topic:
     """One file of commands.
@@ -113,7 +121,7 @@ def load(folder: pathlib.Path) -> Spec:
     problems: list[Problem] = []
     shared: dict[str, pathlib.Path] = {}
     for file in sorted(folder.iterdir()):
-        if file.suffix in {".yaml", ".yml"}:
+        if file.suffix.lower() in {".yaml", ".yml"}:
             if file.name in {"results.yaml", "enumerations.yaml", "environment.yaml"}:
                 shared[file.stem] = file
             else:
@@ -125,7 +133,7 @@ def load(folder: pathlib.Path) -> Spec:
     topics: list[Topic] = []
     for file in sorted(commands.iterdir()):
         shown = f"{name}/commands/{file.name}"
-        if file.suffix == ".yml":
+        if file.suffix != ".yaml" and file.suffix.lower() in {".yaml", ".yml"}:
             problems.append(Problem(shown, 0, "", "the ending must be .yaml"))
         elif file.suffix == ".yaml":
             document, found = _parse(file, shown, CommandsFile)
@@ -244,17 +252,24 @@ def _message(model: type[BaseModel], path: Path, error: ErrorDetails) -> str:
     if kind == "literal_error":
         near = get_close_matches(str(error["input"]), str(context["expected"]).split("'")[1::2], 1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
-        return f"must be {context['expected']}, and is {error['input']!r}{hint}"
+        return f"must be {context['expected']}, and is {_shown(error['input'])}{hint}"
     if kind == "string_pattern_mismatch":
         if path[-1] in {"since", "until", "version"}:
             return f"{error['input']!r} is no version of Asterisk, such as '1.8.24.0' or '22.0'"
-        return f"{error['input']!r} does not have the form {context['pattern']}"
+        form = FORMS.get(path[-1], f"of the form {context['pattern']}")
+        return f"{error['input']!r} is not {form}"
     if kind in {"string_too_short", "too_short"}:
         return "must not be empty"
+    if kind == "too_long":
+        return f"must have {context['max_length']} items, and has {context['actual_length']}"
     if kind in EXPECTED:
         quote = "; quote it" if kind == "string_type" else ""
         return f"must be {EXPECTED[kind]}, and is {_kind(error['input'])}{quote}"
     return error["msg"]
+
+
+def _shown(value: object) -> str:
+    return repr(value) if isinstance(value, str) else _kind(value)
 
 
 def _kind(value: object) -> str:

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 Text = Annotated[str, Field(min_length=1)]
-Version = Annotated[str, Field(pattern=r"^\d+(\.\d+)+$")]
+Version = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)+$")]
 Scalar = bool | int | float | str | None
 Given = bool | int | float | str | tuple[dict[str, int | str], ...] | None
 
@@ -254,7 +254,7 @@ class KnownDifference(Entry):
 class Command(Entry):
     """One AGI command."""
 
-    command: Annotated[str, Field(pattern=r"^[A-Z]+( [A-Z]+)*$")]
+    command: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*( [A-Z0-9]+)*$")]
     """The command words."""
     class_: Text | None = Field(default=None, alias="class", description="Name of the class.")
     summary: Text

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import builtins
 import keyword
+from unicodedata import normalize
 
-__all__ = ["MODULES", "bad_argument", "bad_class", "bad_field"]
+__all__ = ["MODULES", "bad_argument", "bad_class", "bad_constant", "bad_field"]
 
 #: Modules that every generated package has or may have.
 MODULES = frozenset({"results", "enumerations", "environment", "catalogue"})
 
 #: What a record or an action has already.
-ATTRIBUTES = frozenset({"command", "line", "self", "assign"})
+ATTRIBUTES = frozenset({"command", "line", "self", "assign", "agi", "ValueError"})
 
 #: What annotations in the class body mean; a field of the same name would hide it there.
 ANNOTATIONS = frozenset(
@@ -25,14 +26,14 @@ ANNOTATIONS = frozenset(
 CLASSES = frozenset(
     {
         *("Action", "Record", "Reply", "Words", "Iterable", "Literal", "PathLike", "Environment"),
-        *("TYPE_CHECKING", "IntEnum", "StrEnum", "Variables", "Mapping"),
+        *("TYPE_CHECKING", "IntEnum", "StrEnum", "Variables", "Mapping", "Final"),
     }
 )
 
 
 def bad_class(name: str) -> str:
     """Say why a class cannot have this name; empty when it can."""
-    if not name.isidentifier() or keyword.iskeyword(name):
+    if not _usable(name):
         return f"{name!r} cannot be the name of a class"
     if name.startswith("_"):
         return f"{name!r} would be private; a class name begins with a letter"
@@ -43,9 +44,24 @@ def bad_class(name: str) -> str:
     return ""
 
 
+def bad_constant(name: str) -> str:
+    """Say why a constant cannot have this name; empty when it can."""
+    if not _usable(name) or name.startswith("_"):
+        return f"{name!r} cannot be the name of a constant"
+    if name in CLASSES or name in MODULES or hasattr(builtins, name):
+        return f"{name!r} has a meaning in generated code already; choose another name"
+    return ""
+
+
+def _usable(name: str) -> bool:
+    """Tell whether Python takes a name, and as it is written: it knows no ligatures in names."""
+    usable = name.isidentifier() and not keyword.iskeyword(name)
+    return usable and name == normalize("NFKC", name)
+
+
 def bad_field(name: str) -> str:
     """Say why a field cannot have this name; empty when it can."""
-    if not name.isidentifier() or keyword.iskeyword(name):
+    if not _usable(name):
         return f"{name!r} cannot be a Python name"
     if name.startswith("_"):
         return f"{name!r} would be private; a name begins with a letter"

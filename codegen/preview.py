@@ -53,7 +53,12 @@ def preview(spec: Spec, files: Mapping[str, bytes]) -> None:
                 # A package passes them on.
                 vars(package).update(vars(_load(name, files[f"{name}.py"])))
         for topic in spec.topics:
-            module = _load(topic.name, files[f"{topic.name}.py"])
+            try:
+                module = _load(topic.name, files[f"{topic.name}.py"])
+            except Exception as error:  # noqa: BLE001 - whatever it is, the entry is told
+                message = f"its code cannot be loaded: {type(error).__name__}: {error}"
+                topic.document.problem((), message)
+                continue
             names = dict(vars(module))
             for shared in ("enumerations", "results"):
                 loaded = sys.modules.get(f"{PACKAGE}.{shared}")
@@ -84,7 +89,9 @@ def _topic(topic: Topic, names: dict[str, object]) -> None:
                 message = f"{example.python!r} does not work: {type(error).__name__}: {error}"
                 topic.document.problem((*here, "python"), message)
                 continue
-            action = action or made
+            if action is None:
+                action = made
+                _defaults(topic.document, path, command, made)
             if sent != example.wire:
                 message = f"{example.python} sends {sent!r}, and not {example.wire!r}"
                 topic.document.problem((*here, "wire"), message)
@@ -93,6 +100,16 @@ def _topic(topic: Topic, names: dict[str, object]) -> None:
         for row, outcome in enumerate(command.outcomes):
             if not outcome.provisional:
                 _outcome(topic.document, (*path, "outcomes", row), command, outcome, action)
+
+
+def _defaults(document: Document, path: Path, command: Command, action: Action[object]) -> None:
+    """Note when the class does not take its own defaults."""
+    given = [getattr(action, argument.name) for argument in command.arguments if argument.required]
+    try:
+        type(action)(*given).line  # noqa: B018 - making it is the question
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+        message = f"the defaults do not work: {type(error).__name__}: {error}"
+        document.problem((*path, "arguments"), message)
 
 
 def _build(source: str, class_name: str, names: dict[str, object]) -> Action[object]:

@@ -58,7 +58,11 @@ def render(spec: Spec, scope: Scope, *, core: bool) -> dict[str, bytes]:
     for page in packages.pages(spec, scope, core=core):
         template = environment.get_template(f"{page.template}.py.jinja")
         sources[f"{page.module}.py"] = template.render(page.values)
-    return _format(sources)
+    files = _format(sources)
+    if not core:
+        # Or checkers would not look into an installed one. The core is part of a package that has it.
+        files["py.typed"] = b""
+    return files
 
 
 def pages(spec: Spec, scope: Scope) -> dict[str, bytes]:

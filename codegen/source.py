@@ -6,6 +6,7 @@ lets the last of two equal keys win.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Protocol, cast
 
 import yaml
@@ -98,6 +99,10 @@ class Document:
             what = getattr(error, "problem", None) or error
             self.problem(path, f"cannot be read: {what}")
             return None
+        if isinstance(value, float) and not math.isfinite(value):
+            self.problem(path, f"{node.value} is no number that could be sent or received")
+        if isinstance(value, str) and "\0" in value:
+            self.problem(path, "must not hold a NUL: neither AGI nor Python's source has any")
         return value
 
     def _mapping(
@@ -154,6 +159,8 @@ def read(file: pathlib.Path, name: str) -> Document:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         message = f"is no valid YAML: {error.problem or error.context}"
+        if "nesting" in message:  # newer versions of libyaml have a limit of their own
+            message = "is nested too deeply"
         # YAML has more line ends than the line feed, and may stop behind the last line.
         around = "".join(text.splitlines()[line - 1 : line])
         if mark and "\t" in around[: mark.column + 1]:

@@ -108,6 +108,44 @@ FORM = {
         f"{SAY}.source",
         "constructor",
     ),
+    "NUL in a text": Slip(
+        COMMANDS, "source: nowhere", 'source: "no\\0where"', f"{SAY}.source", "must not hold a NUL"
+    ),
+    "not a number": Slip(
+        COMMANDS,
+        "default: 255",
+        "default: .nan",
+        f"{ASK}.arguments[2].default",
+        ".nan is no number",
+    ),
+    "infinite": Slip(
+        COMMANDS,
+        "range: [1, 1023]",
+        "range: [1, .inf]",
+        f"{ASK}.arguments[2].range[1]",
+        ".inf is no number",
+    ),
+    "three limits": Slip(
+        COMMANDS,
+        "range: [1, 1023]",
+        "range: [1, 2, 3]",
+        f"{ASK}.arguments[2].range",
+        "must have 2 items, and has 3",
+    ),
+    "list for a word": Slip(
+        COMMANDS,
+        "type: milliseconds",
+        "type: [milliseconds]",
+        f"{ASK}.arguments[1].type",
+        "and is a list",
+    ),
+    "no digits of ours": Slip(
+        COMMANDS,
+        'since: "1.0"',
+        'since: "\u0661.\u0660"',
+        f"{ASK}.since",
+        "is no version of Asterisk",
+    ),
     "number as a key": Slip(COMMANDS, "until: ", "7: ", f"{SAY}.7", "'7' is no text, so no key"),
     "misspelt field key": Slip(
         RESULTS, "type: boolean", "typ: boolean", "results[0].fields[1].typ", "did you mean 'type'"
@@ -180,7 +218,20 @@ NAMES = {
         f"argument {name}": Slip(
             COMMANDS, "name: timeout", f"name: {name}", f"{ASK}.arguments[1].name", f"'{name}'"
         )
-        for name in ("self", "assign", "class", "lambda", "command", "line", "_x", "int", "a-b")
+        for name in (
+            *("self", "assign", "class", "lambda", "command", "line", "_x", "int", "a-b"),
+            *("agi", "ValueError", "\ufb01le"),
+        )
+    },
+    **{
+        f"constant {name}": Slip(
+            ENUMERATIONS,
+            "constant: COLOUR_RED",
+            f"constant: {name}",
+            "enumerations[0].members[0].constant",
+            f"'{name}'",
+        )
+        for name in ("catalogue", "StrEnum", "ValueError", "_x", "class", "sample")
     },
     "argument named like the checks": Slip(
         COMMANDS, "name: timeout", "name: arguments", f"{ASK}.arguments[1].name", "has a meaning"
@@ -286,6 +337,55 @@ ARGUMENTS = {
     ),
     "prefix that is no word": Slip(
         COMMANDS, 'prefix: "s="', 'prefix: "  "', f"{SAY}.arguments[5].prefix", "printable ASCII"
+    ),
+    "filler of two words": Slip(
+        COMMANDS,
+        "filler: '\"plain\"'",
+        "filler: plain words",
+        f"{SAY}.arguments[2].filler",
+        "must be one word",
+    ),
+    "filler that ends the line": Slip(
+        COMMANDS,
+        "filler: '\"plain\"'",
+        'filler: "x\\nHANGUP"',
+        f"{SAY}.arguments[2].filler",
+        "must be one word",
+    ),
+    "prefix that ends the line": Slip(
+        COMMANDS, 'prefix: "s="', 'prefix: "s\\n="', f"{SAY}.arguments[5].prefix", "printable ASCII"
+    ),
+    "flag that ends the line": Slip(
+        COMMANDS, "word: LOUD", 'word: "LOUD\\nHANGUP"', f"{SAY}.arguments[4].word", "a line feed"
+    ),
+    "value that ends the line": Slip(
+        ENUMERATIONS,
+        "value: blue",
+        'value: "blue\\nHANGUP"',
+        "enumerations[0].members[1].value",
+        "a line feed",
+    ),
+    "choice that ends the line": Slip(
+        COMMANDS,
+        "enumeration: Colour",
+        'values: [red, "blue\\nHANGUP"]',
+        f"{SAY}.arguments[0].values[1]",
+        "a line feed",
+    ),
+    "default that the class refuses": Slip(
+        COMMANDS,
+        "type: path\n        allow_empty: false",
+        "type: label\n        default: 5x",
+        f"{ASK}.arguments",
+        "the defaults do not work: ValueError: Ask(filename='5x')",
+        below=-2,
+    ),
+    "interrupted with what is no reply": Slip(
+        COMMANDS,
+        "reply: null",
+        "reply: nothing",
+        f"{ASK}.interrupted[0].reply",
+        "'nothing' is no reply",
     ),
     "joined with nothing": Slip(
         COMMANDS, "wire: skip", "wire: joined", f"{SAY}.arguments[4].wire", "type callerid"
@@ -578,8 +678,10 @@ def test_missing_folders(workshop: Workshop) -> None:
 def test_misplaced_files(workshop: Workshop) -> None:
     (workshop.spec / "result.yaml").write_text("results: []\n")
     (workshop.sample.parent / "more.yml").write_text("about: x\n")
+    (workshop.sample.parent / "MORE.YAML").write_text("about: x\n")
     (workshop.sample.parent / "results.yaml").write_bytes(workshop.sample.read_bytes())
     done = workshop.run()
     assert "spec/result.yaml: is none of results.yaml" in done.err
     assert "spec/commands/more.yml: the ending must be .yaml" in done.err
+    assert "spec/commands/MORE.YAML: the ending must be .yaml" in done.err
     assert "'results' cannot be the name of a module here" in done.err
