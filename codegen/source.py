@@ -27,6 +27,7 @@ else:
 
 #: Deeper than any spec, and less than what makes libyaml's recursion overrun the stack.
 DEPTH = 60
+_TOO_DEEP = "is nested too deeply"
 #: More than any spec has, and less than what a few aliases of aliases can stand for.
 SIZE = 1_000_000
 
@@ -156,6 +157,9 @@ def read(file: pathlib.Path, name: str) -> Document:
         else:
             document.fill(node, loader)
     except yaml.MarkedYAMLError as error:
+        if "nesting" in str(error.problem):  # of libyaml, which may look further ahead than this
+            document.problems.append(Problem(name, 1, "", _TOO_DEEP))
+            return document
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         message = f"is no valid YAML: {error.problem or error.context}"
@@ -186,6 +190,6 @@ def _measure(text: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEPTH:
-                raise _TooMuch("is nested too deeply")
+                raise _TooMuch(_TOO_DEEP)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-LIMIT = 20
+LIMIT = 120
 #: An install names the plugin itself.
 LOADED = () if INSTALLED else ("-p", "pystrix_typed.pytest_plugin")
 
