@@ -86,8 +86,10 @@ def test_it_may_report_what_the_package_knows(tickets: ModuleType) -> None:
 def test_the_script_runs_as_asterisk_would_run_it() -> None:
     asterisk = Asterisk(
         scripted(
+            b"200 result=0\n",
             b"200 result=1 (timeout)\n",
             b"200 result=4711 position=3\n",
+            b"200 result=1\n",
             b"200 result=0\n",
             b"200 result=35\n",
             b"200 result=1\n",
@@ -112,8 +114,10 @@ def test_the_script_runs_as_asterisk_would_run_it() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     assert asterisk.violations == []
     assert asterisk.heard == [
-        b'GET DATA "press-1-if-urgent" 3000 1',
+        b"ANSWER",
+        b'GET DATA "vm-Urgent" 3000 1',
         b'TICKET OPEN "Call of 5551234" "urgent"',
+        b'SET VARIABLE "TICKET" "4711"',
         b'SAY NUMBER 4711 ""',
         b'TICKET READ 4711 "#"',
         b'VERBOSE "ticket 4711: the caller heard enough" 1',

@@ -41,6 +41,14 @@ __all__ = [
 
 CACHE_VARIABLE = "PYSTRIX_TYPED_ASTERISK_CACHE"
 PACKAGES = "asterisk,asterisk-core-sounds-en-gsm,python3"
+# What a module of one's own is compiled against. Installed, it would bring a hundred packages.
+HEADERS = """\
+cd /tmp
+version=$(dpkg-query -W -f '${Version}' asterisk)
+apt-get -q -o APT::Sandbox::User=root download "asterisk-dev=$version"
+dpkg -x asterisk-dev_*.deb /
+rm asterisk-dev_*.deb
+"""
 
 
 class ProvisionError(Exception):
@@ -145,6 +153,7 @@ def provision(release: Release, *, force: bool = False) -> str:
             if version is not None:
                 _check(release, version)
                 _say(release, f"{version} is there already: {release.root}")
+                _fetch_headers(release, release.root)
                 return version
         return _build(release, cache)
 
@@ -184,6 +193,7 @@ def _build(release: Release, cache: Path) -> str:
         if version is None:
             raise ProvisionError(f"the new tree has no Asterisk that answers (see {log})")
         _check(release, version)
+        _fetch_headers(release, partial)
         shutil.rmtree(partial / "var" / "cache" / "apt" / "archives", ignore_errors=True)
         _replace(partial, release.root)
     finally:
@@ -191,6 +201,23 @@ def _build(release: Release, cache: Path) -> str:
             shutil.rmtree(partial, ignore_errors=True)
     _say(release, f"{version} ready after {time.monotonic() - began:.0f} s: {release.root}")
     return version
+
+
+def _fetch_headers(release: Release, tree: Path) -> None:
+    """Unpack Asterisk's headers in a tree that lacks them; all but one test can do without."""
+    if (tree / "usr" / "include" / "asterisk.h").exists():
+        return
+    done = subprocess.run(
+        ["chroot", str(tree), "sh", "-e", "-c", HEADERS],
+        env=system_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        _say(release, f"WARNING: no headers, so no module can be compiled for it: {reason}")
 
 
 def _debootstrap() -> str:

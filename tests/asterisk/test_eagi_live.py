@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .calls import Ending
     from .exchange import Exchange
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "eagi_level_meter.py"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "level_meter" / "level_meter.py"
 
 BLOCKING = """
 import threading, time

@@ -4,8 +4,8 @@
 Many callers say their number instead of keying it in. This script notices, and tells them. Put it
 into Asterisk's folder for AGI scripts, make it executable, and call it with EAGI, not AGI::
 
-    exten => 100,1,Answer()
-     same => n,EAGI(eagi_level_meter.py)
+    exten => 610,1,Answer()
+     same => n,EAGI(level_meter.py)
      same => n,NoOp(entered ${ENTERED}, spoke for ${SPOKEN} s, up to ${LOUDEST} dBFS)
      same => n,Hangup()
 
@@ -18,9 +18,13 @@ import sys
 from threading import Thread
 
 from pystrix_typed import agi
+from pystrix_typed.agi import core
 
-VOICE = -40.0  # dBFS: louder is speech, or a noisy street
-SPEAKING = 0.5  # seconds of it
+VOICE = -40.0
+"""dBFS: louder is speech, or a noisy street."""
+SPEAKING = 0.5
+"""Seconds of it."""
+TRIES = 3
 
 
 class Meter(Thread):
@@ -43,23 +47,29 @@ class Meter(Thread):
             sys.stderr.write(f"{level:6.1f} dBFS |{bar:<30}|\n")
 
 
+def ask(session: agi.EAGI, meter: Meter) -> str:
+    """Ask for the number until some of it is keyed in; empty if nothing is."""
+    prompt = "agent-user"
+    for _ in range(TRIES):
+        before = meter.spoken
+        digits = session.execute(core.GetData(prompt, timeout=3000, max_digits=4)).digits
+        if digits:
+            return digits
+        prompt = "please-try-again" if meter.spoken - before >= SPEAKING else "agent-user"
+    return ""
+
+
 def main() -> None:
-    """Ask up to three times."""
+    """Ask, and tell what was heard meanwhile."""
     with agi.EAGI() as session:
-        audio = session.audio
-        audio.discard()  # what was said before
-        meter = Meter(audio)
+        session.audio.discard()  # what was said before
+        meter = Meter(session.audio)
         meter.start()
-        prompt = "vm-password"
-        for _attempt in range(3):
-            meter.spoken = 0.0
-            entry = session.execute(agi.core.GetData(prompt, timeout=3000, max_digits=4))
-            if entry.digits:
-                session.execute(agi.core.SetVariable("ENTERED", entry.digits))
-                break
-            prompt = "please-try-again" if meter.spoken >= SPEAKING else "vm-password"
-        session.execute(agi.core.SetVariable("SPOKEN", f"{meter.spoken:.1f}"))
-        session.execute(agi.core.SetVariable("LOUDEST", f"{meter.loudest:.1f}"))
+        try:
+            session.execute(core.SetVariable("ENTERED", ask(session, meter)))
+        finally:  # after a hangup, too
+            session.execute(core.SetVariable("SPOKEN", f"{meter.spoken:.1f}"))
+            session.execute(core.SetVariable("LOUDEST", f"{meter.loudest:.1f}"))
 
 
 if __name__ == "__main__":
