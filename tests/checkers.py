@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +21,7 @@ __all__ = [
     "CHECKERS",
     "INSTALLED",
     "PACKAGES",
+    "PLUGIN",
     "Finding",
     "expected",
     "mypy",
@@ -29,6 +31,9 @@ __all__ = [
 
 PACKAGES = Path(pystrix_typed.__file__).resolve().parents[1]
 INSTALLED = PACKAGES.name == "site-packages"
+_KNOWN = any(each.value == "pystrix_typed.pytest_plugin" for each in entry_points(group="pytest11"))
+#: How pytest learns of the plugin: any install names it itself, an editable one as well.
+PLUGIN = () if _KNOWN else ("-p", "pystrix_typed.pytest_plugin")
 
 
 class Finding(NamedTuple):

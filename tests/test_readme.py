@@ -14,7 +14,7 @@ import pytest
 from pystrix_typed import agi
 from pystrix_typed.testing import Caller, HungUp, SimulatedAsterisk
 
-from .checkers import CHECKERS, INSTALLED, expected
+from .checkers import CHECKERS, PLUGIN, expected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LIMIT = 120
-#: An install names the plugin itself.
-LOADED = () if INSTALLED else ("-p", "pystrix_typed.pytest_plugin")
 
 
 def blocks(language: str) -> list[str]:
@@ -91,7 +89,7 @@ def test_the_test_passes(tmp_path: Path) -> None:
     (tmp_path / "greet.py").write_text(SERVER, encoding="utf-8")
     (tmp_path / "test_greet.py").write_text(TEST, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *LOADED, str(tmp_path)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *PLUGIN, str(tmp_path)],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -15,7 +15,7 @@ from pystrix_typed import cli
 from pystrix_typed.cli.new import KINDS, new
 from pystrix_typed.cli.problem import Problem
 
-from ..checkers import INSTALLED, PACKAGES
+from ..checkers import INSTALLED, PACKAGES, PLUGIN
 
 LIMIT = 120
 LONGEST = "an-extraordinarily-long-name-of-a-projec"
@@ -24,7 +24,7 @@ LONGEST = "an-extraordinarily-long-name-of-a-projec"
 def check(folder: Path, *command: str) -> None:
     """Run a tool in a project as its author would, with the project's own settings."""
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    if not INSTALLED:  # mypy looks for an installed package otherwise, and pytest for its plugin
+    if not INSTALLED:  # mypy looks for an installed package otherwise
         environment["MYPYPATH"] = str(PACKAGES)
     done = subprocess.run(
         [sys.executable, "-m", *command],
@@ -39,7 +39,7 @@ def check(folder: Path, *command: str) -> None:
 
 
 def pytest_options() -> list[str]:
-    return ["-p", "no:cacheprovider", *([] if INSTALLED else ["-p", "pystrix_typed.pytest_plugin"])]
+    return ["-p", "no:cacheprovider", *PLUGIN]
 
 
 @pytest.mark.parametrize("kind", KINDS)
