@@ -119,10 +119,9 @@ class Blocking:
     """`agi.FastAGIServer` with the handlers of the tests."""
 
     def __init__(self, **options: Any) -> None:
-        self.seen = Seen()
+        self.seen: Seen = options.setdefault("observers", [Seen()])[0]
         self.gate = threading.Event()
         self.errors: list[BaseException] = []
-        options.setdefault("observers", [self.seen])
         self.server = agi.FastAGIServer(port=0, **options)
         self.address = self.server.server_address
         self.server.script("echo")(self.echo)
@@ -130,7 +129,6 @@ class Blocking:
         self.server.script("gate")(self.wait_at_gate)
         self.server.script("fail")(self.fail)
         self.server.script("stop")(self.stop)
-        self.server.script("exit")(self.exit)
 
     def echo(self, session: agi.FastAGI, request: Request) -> None:
         """One command for each ``n`` of the query."""
@@ -159,9 +157,6 @@ class Blocking:
         self.server.shutdown(drain=PATIENCE)
         session.execute(core.Noop())
 
-    def exit(self, session: agi.FastAGI, request: Request) -> None:
-        raise SystemExit(3)
-
     def run(self) -> None:
         self.server.serve_forever()
 
@@ -179,9 +174,8 @@ class Looping:
     """`agi.aio.FastAGIServer` with the same handlers, in a loop of its own."""
 
     def __init__(self, **options: Any) -> None:
-        self.seen = Seen()
+        self.seen: Seen = options.setdefault("observers", [Seen()])[0]
         self.errors: list[BaseException] = []
-        options.setdefault("observers", [self.seen])
         self.server = aio.FastAGIServer(port=0, **options)
         self.address = self.server.server_address
         self.loop = asyncio.new_event_loop()
@@ -191,7 +185,6 @@ class Looping:
         self.server.script("gate")(self.wait_at_gate)
         self.server.script("fail")(self.fail)
         self.server.script("stop")(self.stop)
-        self.server.script("exit")(self.fail)
 
     async def echo(self, session: aio.FastAGI, request: Request) -> None:
         for _ in range(int(request.query.get("n", "1"))):

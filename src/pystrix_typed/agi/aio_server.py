@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 from pystrix_typed.agi.aio import FastAGI
 from pystrix_typed.agi.aio_accepting import Acceptor
 from pystrix_typed.agi.aio_reception import AioReception
-from pystrix_typed.agi.exceptions import AGIHangup, AGIProtocolError
+from pystrix_typed.agi.exceptions import AGIProtocolError
+from pystrix_typed.agi.handlers import check_result, outcome_of
 from pystrix_typed.agi.listening import SETTLE, hear_again, turn_deaf
 from pystrix_typed.agi.observing import Call, current_call
 from pystrix_typed.agi.service import Service, limits_of
@@ -95,6 +96,8 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         ValueError: A limit is out of range.
     """
 
+    _awaits = True
+
     def __init__(
         self,
         interface: str = "127.0.0.1",
@@ -171,7 +174,8 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
 
         Raises:
             re.error: The pattern is no regular expression.
-            TypeError: It is no function.
+            TypeError: The function is annotated to give nothing that could be awaited, which is for
+                the blocking server, or a generator function, which is for nobody.
             ValueError: The pattern has a handler already.
         """
 
@@ -472,7 +476,8 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
     async def _serve(self, call: Call, session: FastAGI) -> None:
         """Serve one call; whatever goes wrong ends this call alone."""
         current_call.set(call)
-        outcome, error = "error", None
+        outcome: str = "error"
+        error: BaseException | None = None
         try:
             if self._seats.locked():
                 _log.warning("%s waits for its turn: %d calls", call.peer, len(self._live))
@@ -492,7 +497,7 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
             self._changed.set()
             self._look_for_room()
 
-    async def _handle(self, call: Call, session: FastAGI) -> tuple[str, Exception | None]:
+    async def _handle(self, call: Call, session: FastAGI) -> tuple[str, BaseException | None]:
         """Run a call's handler; give the call's outcome and what was raised."""
         request, route = self._route(call, session.environment)
         session.on_command = self._observers.commands_of(call, self._on_command)
@@ -501,14 +506,20 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         if route is None:
             return "unrouted", None
         try:
-            await route.run(session, request)
-        except AGIHangup as hangup:
-            return self._aborted_or(call, "hangup"), hangup
-        except Exception as error:  # noqa: BLE001 - a handler may raise anything
-            if call in self._aborted:
-                return "aborted", error
-            await self._tell_error(call, session, request, error)
-            return "error", error
+            running = route.run(session, request)
+            check_result(route.regex, running, awaited=True)
+            await running
+        except SystemExit:
+            pass  # a script's way to end; out of a task it would end the loop, and every call
+        except (KeyboardInterrupt, GeneratorExit):
+            raise  # meant for the loop, which may be running this of all tasks
+        except BaseException as error:
+            if _is_cancelled(error):
+                raise
+            outcome = self._aborted_or(call, outcome_of(error))
+            if outcome == "error" and isinstance(error, Exception):
+                await self._tell_error(call, session, request, error)
+            return outcome, error
         return self._aborted_or(call, "hangup" if session.hung_up else "completed"), None
 
     async def _tell_error(
@@ -520,10 +531,11 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
             found = self._on_error(session, request, error)
             if isawaitable(found):
                 await found
-        except AGIHangup:
-            pass
+        except SystemExit:
+            pass  # as of a handler
         except Exception as failure:  # noqa: BLE001 - a hook may raise anything, as a handler may
-            self._call_log.failure(call, "on_error failed, too", failure)
+            if outcome_of(failure) == "error":
+                self._call_log.failure(call, "on_error failed, too", failure)
 
     def _end(self, call: Call, why: str) -> None:
         """End a call from outside of its handler."""
@@ -548,6 +560,12 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
                 if since is not None and call.request is not None and now - since > limit:
                     _log.warning("%r has had no command for %g seconds: it ends", call, limit)
                     self._end(call, f"no command came for {limit:g} seconds")
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Tell whether an exception is the wish to end this task, and not one of the handler's own."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
 @contextlib.contextmanager

@@ -276,7 +276,7 @@ class Observers:
             for each in see:
                 try:
                     each(call, event)
-                except Exception as error:  # noqa: BLE001 - as in _tell: another call for each
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - as in _tell: another call for each
                     _log_failure(each, error)
 
         return tell
@@ -306,11 +306,11 @@ class Observers:
 def _tell(method: Callable[..., object], *what: object) -> None:
     try:
         method(*what)
-    except Exception as error:  # noqa: BLE001 - an observer may raise anything, and the call goes on
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it may raise anything, and the call goes on
         _log_failure(method, error)
 
 
-def _log_failure(method: Callable[..., object], error: Exception) -> None:
+def _log_failure(method: Callable[..., object], error: BaseException) -> None:
     # What it says may be what a caller keyed in: the place must do.
     _log.error(
         "the observer %r failed: %s at\n%s",

@@ -13,6 +13,8 @@ __all__ = ["Pool"]
 
 #: Seconds after which a thread that has nothing to do ends.
 _IDLE = 5.0
+#: Seconds to wait for threads that have nothing to do any more.
+_PATIENCE = 5.0
 
 
 class Pool:
@@ -29,6 +31,7 @@ class Pool:
         self._name = name
         self._daemon = daemon
         self._lock = threading.Lock()
+        self._gone = threading.Condition(self._lock)
         self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._threads: set[threading.Thread] = set()
         # Those that wait for a job which is not promised to them yet.
@@ -95,6 +98,7 @@ class Pool:
         finally:
             with self._lock:
                 self._threads.discard(me)
+                self._gone.notify_all()
 
     def _next(self) -> Callable[[], object] | None:
         with self._lock:
@@ -114,10 +118,19 @@ class Pool:
             # A job was promised in this very moment.
             return self._jobs.get()
 
-    def stop(self) -> None:
-        """Have every thread end once it has nothing to do."""
+    def stop(self, busy: int = 0) -> None:
+        """Have every thread end once it has nothing to do, and wait for those to be gone.
+
+        Args:
+            busy: How many have something to do for as long as it takes.
+        """
         with self._lock:
             self._stopped = True
             for _ in range(self._idle):
                 self._jobs.put(None)
             self._idle = 0
+            threads = tuple(self._threads)
+            self._gone.wait_for(lambda: len(self._threads) <= busy, _PATIENCE)
+            ended = [each for each in threads if each not in self._threads]
+        for each in ended:
+            each.join()

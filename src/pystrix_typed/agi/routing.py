@@ -144,6 +144,11 @@ class Route(NamedTuple, Generic[S, T]):
     handler: object
     run: Callable[[S, Request], T]
 
+    @property
+    def regex(self) -> str | None:
+        """The pattern's text; None for the default handler."""
+        return None if self.pattern is None else self.pattern.pattern
+
 
 class Router(Generic[S, T]):
     """The handlers of a server, tried in the order of their registration."""

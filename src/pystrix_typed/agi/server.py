@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import logging
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
-from pystrix_typed.agi.exceptions import AGIException, AGIHangup
+from pystrix_typed.agi.exceptions import AGIException
 from pystrix_typed.agi.fastagi import FastAGI
+from pystrix_typed.agi.handlers import check_result, outcome_of
 from pystrix_typed.agi.handshake import FRESH
 from pystrix_typed.agi.listening import SETTLE, hear_again, turn_deaf
 from pystrix_typed.agi.observing import Call, current_call
@@ -184,7 +184,8 @@ class FastAGIServer(Service[FastAGI, object]):
 
         Raises:
             re.error: The pattern is no regular expression.
-            TypeError: The function is asynchronous: that is for `pystrix_typed.agi.aio`.
+            TypeError: The function is asynchronous, which is for `pystrix_typed.agi.aio`, or a
+                generator function, which is for nobody.
             ValueError: The pattern has a handler already.
         """
 
@@ -193,13 +194,6 @@ class FastAGIServer(Service[FastAGI, object]):
             return handler
 
         return register
-
-    def _check_handler(self, regex: object, handler: object) -> None:
-        super()._check_handler(regex, handler)
-        if inspect.iscoroutinefunction(handler):
-            raise TypeError(
-                f"the handler for {regex!r} is asynchronous; agi.aio.FastAGIServer runs those"
-            )
 
     # ---- serving ----
 
@@ -465,7 +459,7 @@ class FastAGIServer(Service[FastAGI, object]):
                 self._listener = None
             self._reception.close()
             self._change("stopped")
-        self._pool.stop()
+        self._pool.stop(busy=len(self._live))
 
     # ---- calls ----
 
@@ -484,7 +478,8 @@ class FastAGIServer(Service[FastAGI, object]):
     def _serve(self, call: Call, connection: socket.socket, received: bytes) -> None:
         """Serve one call; whatever goes wrong ends this call alone."""
         token = current_call.set(call)
-        outcome, error = "error", None
+        outcome: str = "error"
+        error: BaseException | None = None
         try:
             session = self._session(call, connection, received)
             with session:
@@ -492,7 +487,7 @@ class FastAGIServer(Service[FastAGI, object]):
         except (AGIException, OSError) as failure:
             connection.close()
             outcome, error = self._aborted_or(call, "handshake"), failure
-        except Exception as failure:  # noqa: BLE001 - not even a fault of the server's may end a thread
+        except BaseException as failure:  # noqa: BLE001 - not even a fault of the server's may end a thread
             self._call_log.failure(call, "the server's own part of it failed", failure)
             error = failure
         finally:
@@ -515,7 +510,7 @@ class FastAGIServer(Service[FastAGI, object]):
                 session.close("the server shuts down")
         return session
 
-    def _handle(self, call: Call, session: FastAGI) -> tuple[str, Exception | None]:
+    def _handle(self, call: Call, session: FastAGI) -> tuple[str, BaseException | None]:
         """Run a call's handler; give the call's outcome and what was raised."""
         request, route = self._route(call, session.environment)
         session.on_command = self._observers.commands_of(call, self._on_command)
@@ -524,16 +519,14 @@ class FastAGIServer(Service[FastAGI, object]):
         if route is None:
             return "unrouted", None
         try:
-            route.run(session, request)
-        except AGIHangup as hangup:
-            return self._aborted_or(call, "hangup"), hangup
+            check_result(route.regex, route.run(session, request), awaited=False)
         except SystemExit:
             pass  # a script's way to end; here it ends this call alone
-        except Exception as error:  # noqa: BLE001 - a handler may raise anything
-            if call in self._aborted:
-                return "aborted", error
-            self._tell_error(call, session, request, error)
-            return "error", error
+        except BaseException as error:  # noqa: BLE001 - a handler may raise anything
+            outcome = self._aborted_or(call, outcome_of(error))
+            if outcome == "error" and isinstance(error, Exception):
+                self._tell_error(call, session, request, error)
+            return outcome, error
         return self._aborted_or(call, "hangup" if session.hung_up else "completed"), None
 
     def _tell_error(self, call: Call, session: FastAGI, request: Request, error: Exception) -> None:
@@ -541,10 +534,11 @@ class FastAGIServer(Service[FastAGI, object]):
             return
         try:
             self._on_error(session, request, error)
-        except AGIHangup:
-            pass
-        except Exception as failure:  # noqa: BLE001 - a hook may raise anything, as a handler may
-            self._call_log.failure(call, "on_error failed, too", failure)
+        except SystemExit:
+            pass  # as of a handler
+        except BaseException as failure:  # noqa: BLE001 - a hook may raise anything, as a handler may
+            if outcome_of(failure) == "error":
+                self._call_log.failure(call, "on_error failed, too", failure)
 
     def _end(self, call: Call, why: str) -> None:
         """End a call from outside of its handler."""
@@ -571,12 +565,14 @@ class FastAGIServer(Service[FastAGI, object]):
                     _log.warning("%r has had no command for %g seconds: it ends", call, limit)
                     self._end(call, f"no command came for {limit:g} seconds")
 
-    def _finish(self, call: Call, outcome: str, error: Exception | None) -> None:
+    def _finish(self, call: Call, outcome: str, error: BaseException | None) -> None:
         """Take note of a call's end."""
-        self._note_end(call, outcome, error)
-        with self._lock:
-            self._live.pop(call, None)
-            self._aborted.discard(call)
-        self._ended.set()
-        if self._state != "serving":
-            self._reception.wake()
+        try:
+            self._note_end(call, outcome, error)
+        finally:
+            with self._lock:
+                self._live.pop(call, None)
+                self._aborted.discard(call)
+            self._ended.set()
+            if self._state != "serving":
+                self._reception.wake()

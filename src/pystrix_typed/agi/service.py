@@ -10,7 +10,7 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar, cast
 
-from pystrix_typed.agi import core
+from pystrix_typed.agi import core, handlers
 from pystrix_typed.agi.limits import Limits, networks
 from pystrix_typed.agi.logs import CallLog
 from pystrix_typed.agi.observing import Observers
@@ -98,6 +98,9 @@ class Service(Generic[S, T]):
         limits: What peers may take.
         verify_values: See `FastAGI`.
     """
+
+    #: Whether what handlers give is awaited.
+    _awaits: bool = False
 
     def __init__(
         self,
@@ -242,14 +245,14 @@ class Service(Generic[S, T]):
 
         Raises:
             re.error: The pattern is no regular expression.
-            TypeError: The handler cannot be called.
+            TypeError: The handler cannot be called, or is not of the kind that this server runs.
         """
         if handler is None:
             if regex is not None:
                 raise TypeError(f"the handler for {regex!r} must be callable, not None")
             self._router.remove(None)
             return
-        self._check_handler(regex, handler)
+        handlers.check(regex, handler, awaited=self._awaits)
 
         def run(session: S, request: Request) -> T:
             return handler(
@@ -263,14 +266,10 @@ class Service(Generic[S, T]):
     def _add_script(
         self, pattern: str | re.Pattern[str] | None, handler: Callable[[S, Request], T]
     ) -> None:
-        self._check_handler(pattern, handler)
+        handlers.check(pattern, handler, awaited=self._awaits)
         compiled = None if pattern is None else re.compile(pattern)
         if not self._router.add(Route(compiled, True, handler, handler)):
             raise ValueError(f"the pattern {pattern!r} has a handler already")
-
-    def _check_handler(self, regex: object, handler: object) -> None:
-        if not callable(handler):
-            raise TypeError(f"the handler for {regex!r} must be callable, not {handler!r}")
 
     def unregister_script_handler(self, regex: str | re.Pattern[str] | None) -> None:
         """Forget the handler of a pattern (None: the default one); unknown ones do no harm."""
