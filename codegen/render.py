@@ -60,7 +60,7 @@ def render(spec: Spec, scope: Scope, *, core: bool) -> dict[str, bytes]:
         sources[f"{page.module}.py"] = template.render(page.values)
     files = _format(sources)
     if not core:
-        # Or checkers would not look into an installed one. The core is part of a package that has it.
+        # Or checkers would not look into an installed one.
         files["py.typed"] = b""
     return files
 
