@@ -168,6 +168,18 @@ UNREADABLE = {
     "cut-short": (XML[: len(XML) // 2], "is not Asterisk's documentation: "),
     "empty": ("", "is not Asterisk's documentation: "),
     "entities": (BOMB, "is not Asterisk's documentation: it declares an entity, 'a'"),
+    "unknown-encoding": (
+        '<?xml version="1.0" encoding="UTF-9"?><docs/>',
+        "is not Asterisk's documentation: unknown encoding: UTF-9",
+    ),
+    "useless-encoding": (
+        '<?xml version="1.0" encoding="utf-7"?><docs/>',
+        "is not Asterisk's documentation: multi-byte encodings are not supported",
+    ),
+    "no-depth": (
+        "<docs>" + "<a>" * 100,
+        "is not Asterisk's documentation: it is nested too deeply",
+    ),
     "no-agi": ("<docs/>", "documents no AGI command"),
 }
 

@@ -21,6 +21,8 @@ __all__ = ["DEFAULT", "LIMIT", "Documentation", "DocumentedCommand", "Parameter"
 DEFAULT = "/usr/share/asterisk/documentation/core-en_US.xml"
 #: Bytes; the documentation of Asterisk 22 has 1.6 million.
 LIMIT = 64 * 1024 * 1024
+#: Elements within one another; those of Asterisk 16 and 22 have 11.
+DEPTH = 100
 
 CANNOT_READ = 2
 
@@ -91,7 +93,8 @@ def read(path: Path) -> Documentation:
         raise Problem(f"{path} has more than {LIMIT} bytes", status=CANNOT_READ)
     try:
         commands = _Reader().read(content)
-    except (expat.ExpatError, _NotDocumentationError) as error:
+    # Of an encoding that Python does not have, or expat cannot use, they tell in their own ways.
+    except (expat.ExpatError, LookupError, ValueError, _NotDocumentationError) as error:
         raise Problem(f"{path} is not Asterisk's documentation: {error}", status=2) from None
     if not commands:
         raise Problem(f"{path} documents no AGI command", status=CANNOT_READ)
@@ -134,6 +137,8 @@ class _Reader:
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         if not self._path and tag != "docs":
             raise _NotDocumentationError(f"its root is {tag!r} and not 'docs'")
+        if len(self._path) == DEPTH:
+            raise _NotDocumentationError("it is nested too deeply")
         self._path.append(tag)
         place = self._path[1:]
         if place == ["agi"]:
