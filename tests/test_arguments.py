@@ -174,6 +174,7 @@ def test_what_a_python_person_has_in_hand(build: Callable[[], Action[object]], l
         (lambda: core.SetPriority("5x"), ValueError, "number"),
         (lambda: core.Gosub("a,b", "s", 1), ValueError, "','"),
         (lambda: core.Gosub("a", "s", 1, ["b,c"]), ValueError, "comma"),
+        (lambda: core.Gosub("a", "s", 1, range(101)), ValueError, "from the 100th on into one"),
         (lambda: core.SetAutohangup(float("inf")), ValueError, "finite"),
         (lambda: core.SetAutohangup(1e-7), ValueError, "SetAutohangup(seconds=1e-07): is below"),
         (lambda: core.SetAutohangup(10**400), ValueError, "between 0 and 2147483647 seconds"),

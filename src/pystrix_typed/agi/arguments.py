@@ -11,8 +11,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import timedelta  # noqa: F401 - named in a cast, like the next
+    from collections.abc import Iterable, Sequence  # noqa: F401 - some are named in casts only
+    from datetime import timedelta  # noqa: F401
     from os import PathLike  # noqa: F401
     from typing import NoReturn, TypeVar, cast
 
@@ -28,6 +28,8 @@ else:
 
 DTMF = "0123456789ABCD*#"
 INT32 = (-(2**31), 2**31 - 1)
+#: Of a GOSUB (app_stack.c, MAX_ARGS).
+ROUTINE_ARGUMENTS = 100
 
 
 def _wrong(
@@ -149,7 +151,7 @@ def spoken_digits(action: AnyAction, name: str, value: object) -> str:
     return keys
 
 
-def _texts(action: AnyAction, name: str, value: object, what: str) -> Iterable[str]:
+def _texts(action: AnyAction, name: str, value: object, what: str) -> Sequence[str]:
     """Give a text as it is, and the elements of an iterable as texts."""
     if isinstance(value, str):
         return str.__str__(value)
@@ -399,6 +401,9 @@ def routine_arguments(action: AnyAction, name: str, value: object) -> str:
     if isinstance(value, str):
         return string(action, name, value)
     parts = _texts(action, name, value, "argument")
+    if len(parts) > ROUTINE_ARGUMENTS:
+        rule = f"Asterisk would join all arguments from the {ROUTINE_ARGUMENTS}th on into one"
+        _wrong(ValueError, action, name, value, rule)
     for part in parts:
         if "," in part or "\\" in part or not _balanced(part):
             _wrong(

@@ -148,10 +148,11 @@ COMMANDS: tuple[Command, ...] = (
             Argument(
                 name="channel",
                 type="string",
-                about="Exact name of the channel, in any case; None for this call. A unique id, which HANGUP takes, is not found since Asterisk 12.",
+                about="Exact name of the channel; None for this call. A unique id, which HANGUP takes, is not found since Asterisk 12.",
                 required=False,
                 wire="omit",
                 allow_empty=False,
+                quirk="Give the name as it is written: Asterisk 16 tells upper from lower case here, where 22 and HANGUP do not.",
                 documented="channelname",
             ),
         ),
@@ -699,7 +700,7 @@ COMMANDS: tuple[Command, ...] = (
             Argument(
                 name="args",
                 type="routine_arguments",
-                about="Arguments of the routine, at most 100. A text goes as it is, with commas between the arguments.",
+                about="Arguments of the routine. A text goes as it is, with commas between the arguments. Asterisk takes 100 of them, and leaves all further ones to the last with their commas; more than 100 one by one are refused here.",
                 required=False,
                 default="",
                 empty="no argument, ARGC is 0",

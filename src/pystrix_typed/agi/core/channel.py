@@ -168,8 +168,9 @@ class ChannelStatus(Action["ChannelStatusResult"]):
     Asterisk has it since 1.0. A new command does not interrupt it.
 
     Args:
-        channel: Exact name of the channel, in any case; None for this call. A unique id, which
-            HANGUP takes, is not found since Asterisk 12. Not empty.
+        channel: Exact name of the channel; None for this call. A unique id, which HANGUP takes, is
+            not found since Asterisk 12. Not empty. Give the name as it is written: Asterisk 16
+            tells upper from lower case here, where 22 and HANGUP do not.
 
     Returns:
         ChannelStatusResult: How far a call has come.

@@ -169,13 +169,15 @@ class Gosub(Action["GosubResult"]):
         priority: Priority at which to begin, from 1 on, or the name of a label in that context and
             extension. Asterisk reads a label that begins with a digit as that number: `5abc` is
             priority 5.
-        args: Arguments of the routine, at most 100. A text goes as it is, with commas between the
-            arguments. A str is sent as it is; of an iterable each element is one argument, and one
-            that Asterisk would split is refused. Empty: no argument, ARGC is 0. Default: empty.
-            Unlike an application, Gosub keeps the backslashes and quotes that protect a comma: the
-            argument `a\,b` arrives with its backslash. Hand over a text that may hold commas,
-            quotes, backslashes or brackets in a variable instead, and give the routine the
-            variable's name. `${}` and `$[]` are never evaluated here, AGIEXECFULL or not.
+        args: Arguments of the routine. A text goes as it is, with commas between the arguments.
+            Asterisk takes 100 of them, and leaves all further ones to the last with their commas;
+            more than 100 one by one are refused here. A str is sent as it is; of an iterable each
+            element is one argument, and one that Asterisk would split is refused. Empty: no
+            argument, ARGC is 0. Default: empty. Unlike an application, Gosub keeps the backslashes
+            and quotes that protect a comma: the argument `a\,b` arrives with its backslash. Hand
+            over a text that may hold commas, quotes, backslashes or brackets in a variable instead,
+            and give the routine the variable's name. `${}` and `$[]` are never evaluated here,
+            AGIEXECFULL or not.
 
     Returns:
         GosubResult: How a dialplan routine ended.
