@@ -27,6 +27,7 @@ WORD = re.compile(r"""\"([^"\\\n]|\\[^\n])*\"|[^\s"\\]+""")
 ALLOWED = {
     "range": NUMBERS,
     "forbids": {"string", "path", "callerid"},
+    "forbids_why": {"string", "callerid"},
     "max_bytes": {"string", "callerid"},
     "allow_empty": {"string", "path", "callerid"},
     "values": {"choice"},
@@ -85,6 +86,8 @@ def _keys(document: Document, path: Path, argument: Argument) -> None:
         if argument.off_word is None and argument.wire != "skip":
             message = "a flag without off_word sends nothing for false: use wire: skip"
             document.problem((*path, "wire"), message)
+    if argument.forbids_why is not None and argument.forbids is None:
+        document.problem((*path, "forbids_why"), "means nothing without forbids")
     if argument.range is not None:
         low, high = argument.range
         if low is not None and high is not None and low > high:

@@ -150,6 +150,8 @@ def check_call(argument: Argument, scope: Scope) -> str:
         parts += [repr(limit) for limit in argument.range]
     if argument.forbids is not None:
         parts.append(f"forbids={argument.forbids!r}")
+    if argument.forbids_why is not None:
+        parts.append(f"why={' '.join(argument.forbids_why.split())!r}")
     if not argument.allow_empty:
         parts.append("allow_empty=False")
     if argument.max_bytes is not None:

@@ -106,6 +106,8 @@ class Argument(Entry):
     """Lowest and highest value; either may be null."""
     forbids: Text | None = None
     """Characters that are refused."""
+    forbids_why: Text | None = None
+    """Why, and what to do instead, told with the refusal."""
     max_bytes: Annotated[int, Field(gt=0)] | None = None
     """Bytes in UTF-8 after which Asterisk cuts the text."""
     allow_empty: bool = True

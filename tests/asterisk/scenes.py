@@ -196,6 +196,9 @@ VARIABLES = (
             Ask('DatabasePut("scenes", "a/1", "")', "stored"),
             Ask('DatabaseGet("scenes", "a/1")', "value", gives={"value": ""}),
             Ask('DatabaseDeltree("scenes", "a")', "deleted", gives={"deleted": True}),
+            # The tree may be the key itself.
+            Ask('DatabasePut("scenes", "b", "1")', "stored"),
+            Ask('DatabaseDeltree("scenes", "b")', "deleted", gives={"deleted": True}),
         ),
     ),
     Scene(

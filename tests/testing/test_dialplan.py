@@ -117,6 +117,17 @@ def test_applications() -> None:
     assert (before, call.call.agistatus) == ("SUCCESS", "FAILURE")
 
 
+def test_a_tree_of_the_database_goes_by_its_pattern() -> None:
+    call = talk()
+    for family in ("night_desk", "night-desk", "night"):
+        call(f"DATABASE PUT {family} a/k v")
+    assert call("EXEC DBdeltree night_desk/a") == "200 result=0"
+    assert call("EXEC DBdeltree") == "200 result=0"
+    assert call("DATABASE GET night_desk a/k") == "200 result=0"
+    assert call("DATABASE GET night-desk a/k") == "200 result=0"
+    assert call("DATABASE GET night a/k") == "200 result=1 (v)"
+
+
 def test_an_application_of_ones_own() -> None:
     def dial(channel: SimulatedChannel, options: str) -> Activity[int | None]:
         happening = yield Wait(channel.now + 30_000)

@@ -202,6 +202,10 @@ def test_database_commands() -> None:
     assert call("DATABASE DELTREE agents") == "200 result=0"
     assert call("DATABASE DELTREE agents") == "200 result=1"
     assert talk("1.8.32")("DATABASE DEL agents 8") == "200 result=0"
+    for key in ("7", "7/home", "70"):
+        call(f"DATABASE PUT agents {key} x")
+    assert call("DATABASE DELTREE agents 7") == "200 result=0"
+    assert dict(call.call.database) == {("agents", "70"): "x"}
 
 
 def test_a_busy_database() -> None:

@@ -50,6 +50,7 @@ def string(
     value: object,
     *,
     forbids: str = "",
+    why: str = "",
     allow_empty: bool = True,
     max_bytes: int | None = None,
 ) -> str:
@@ -75,7 +76,8 @@ def string(
         _wrong(ValueError, action, name, value, "must not be empty")
     for character in forbids:
         if character in value:
-            _wrong(ValueError, action, name, value, f"must not hold {character!r}")
+            rule = f"must not hold {character!r}"
+            _wrong(ValueError, action, name, value, f"{rule}: {why}" if why else rule)
     if not value.isascii():
         try:
             size = len(value.encode("utf-8", "surrogateescape"))

@@ -108,6 +108,13 @@ def _set(channel: SimulatedChannel, options: str) -> int:
     return 0
 
 
+def _delete_tree(channel: SimulatedChannel, options: str) -> int:
+    family, _, tree = options.partition("/")
+    if family and not channel.exchange.database.busy:
+        channel.exchange.database.delete_tree(family, tree)
+    return 0
+
+
 def _return(_channel: SimulatedChannel, options: str) -> int:
     raise Returned(options)
 
@@ -194,6 +201,7 @@ BUILT_IN: Mapping[str, Application] = {
     "playback": _playback,
     "background": _background,
     "set": _set,
+    "dbdeltree": _delete_tree,
     "return": _return,
     "goto": _goto,
     "gotoif": _goto_if,

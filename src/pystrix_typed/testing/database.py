@@ -61,7 +61,7 @@ class Database(MutableMapping[tuple[str, str], str]):
         return f"Database({dict(self)!r})"
 
     def delete_tree(self, family: str, tree: str = "") -> int:
-        """Delete all keys of a family that lie below `tree`, and tell how many.
+        """Delete the key at `tree` and all of the family that lie below it, and tell how many.
 
         Asterisk compares by SQL's LIKE: ``%`` and ``_`` stand for anything, letters of either case
         are one. An empty family is the whole database.
@@ -75,7 +75,7 @@ class Database(MutableMapping[tuple[str, str], str]):
         prefix = f"/{family}/{tree}" if tree else f"/{family}"
         like = "".join({"%": ".*", "_": "."}.get(sign, re.escape(sign)) for sign in prefix)
         pattern = re.compile(f"{like}/.*", re.IGNORECASE | re.DOTALL | re.ASCII)
-        doomed = [path for path in self._rows if pattern.fullmatch(path)]
+        doomed = [path for path in self._rows if pattern.fullmatch(f"{path}/")]
         for path in doomed:
             del self._rows[path]
         return len(doomed)

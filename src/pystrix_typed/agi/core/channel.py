@@ -576,10 +576,10 @@ class TDDMode(Action["TDDModeResult"]):
     Asterisk has it since 1.0. A new command does not interrupt it.
 
     Args:
-        mode: `on` (or `tdd`, the same) exchanges text in the tones of a text telephone; `mate` only
-            sends, in the tones that carry caller ID; `off` ends either. SEND TEXT and RECEIVE CHAR
-            then carry the text. One of `on`, `off`, `mate` (TDDSetting). Asterisk takes every
-            unknown word for `off`, silently; so the words are checked here.
+        mode: `on` exchanges text in the tones of a text telephone; `mate` only sends, in the tones
+            that carry caller ID; `off` ends either. SEND TEXT and RECEIVE CHAR then carry the text.
+            One of `on`, `off`, `mate` (TDDSetting). Asterisk takes `tdd` for `on`, and every word
+            that it does not know for `off`, silently; so the words are checked here.
 
     Returns:
         TDDModeResult: Whether the channel knows text telephones.

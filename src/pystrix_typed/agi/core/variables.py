@@ -549,14 +549,15 @@ class DatabaseDeltree(Action["DeltreeResult"]):
     it.
 
     Args:
-        family: The family to remove, or to remove from. Must not hold `%`. Not empty. Asterisk
-            takes an empty family for the whole database and empties it, and a percent sign for "any
-            characters": both are refused here. An underscore stands for itself, but also for any
-            other single character, so `night_desk` removes a `night-desk` as well.
+        family: The family to remove, or to remove from. Must not hold `%` nor `_`. Not empty.
+            Asterisk takes an empty family for the whole database and empties it, a percent sign for
+            any characters, and an underscore for any single one, so that `night_desk` removes a
+            `night-desk` as well: all three are refused here. DatabaseDel takes such names as they
+            are; so does `Exec("DBdeltree", "night_desk")`, with all that fits.
         keytree: The first elements of the keys to remove; None for the whole family. Must not hold
-            `%`. Not empty. Asterisk takes an empty one for the whole family, so an empty one is
-            refused here: a variable that happens to be empty shall not cost a family. For percent
-            sign and underscore see `family`.
+            `%` nor `_`. Not empty. Asterisk takes an empty one for the whole family, so an empty
+            one is refused here: a variable that happens to be empty shall not cost a family. For
+            percent sign and underscore see `family`.
 
     Returns:
         DeltreeResult: Whether anything was removed from the Asterisk database.
@@ -606,14 +607,28 @@ class DatabaseDeltree(Action["DeltreeResult"]):
         assign(
             self,
             "family",
-            agi.arguments.string(self, "family", family, forbids="%", allow_empty=False),
+            agi.arguments.string(
+                self,
+                "family",
+                family,
+                forbids="%_",
+                why='Asterisk would take it for any character (a percent sign: for any number of them) and remove all that fits; where that will do, Exec("DBdeltree", "family/keytree") does it',
+                allow_empty=False,
+            ),
         )
         assign(
             self,
             "keytree",
             None
             if keytree is None
-            else agi.arguments.string(self, "keytree", keytree, forbids="%", allow_empty=False),
+            else agi.arguments.string(
+                self,
+                "keytree",
+                keytree,
+                forbids="%_",
+                why='Asterisk would take it for any character (a percent sign: for any number of them) and remove all that fits; where that will do, Exec("DBdeltree", "family/keytree") does it',
+                allow_empty=False,
+            ),
         )
 
     def _words(self) -> str:
