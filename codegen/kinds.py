@@ -90,6 +90,10 @@ UNITS = {
     "seconds": "In whole seconds, or a `timedelta`.",
     "fractional_seconds": "In seconds, or a `timedelta`.",
     "samples": "In samples.",
+    "epoch": (
+        "What has no time zone is local to this machine: a datetime without one, a date (its "
+        "midnight), a time (today's)."
+    ),
     "options": (
         "A str is sent as it is; of an iterable each element is one argument, in which whatever "
         "Asterisk would split, strip or evaluate is escaped."

@@ -262,7 +262,7 @@ def _common(command: Command) -> tuple[tuple[str, str, str], ...]:
         about = f"Asterisk refused the arguments. {hint}".strip()
         rows.append(("`520 ...`", about, "raises `AGIUsageError`"))
     if not command.dead:
-        rows.append(("`511 ...`", "The call is over.", "raises `AGIDeadChannelError`"))
+        rows.append(("`511 ...`", DEAD, "raises `AGIDeadChannelError`"))
     about = "Asterisk does not know the command"
     about += f", or {_code(command.module)} is not loaded." if command.module != MODULE else "."
     rows.append(("`510 ...`", about, "raises `AGIInvalidCommandError`"))
@@ -270,6 +270,10 @@ def _common(command: Command) -> tuple[tuple[str, str, str], ...]:
 
 
 MODULE = "res_agi.so"
+#: What 511 means.
+DEAD = (
+    "The call is over, or AGI runs in an interception routine (CONNECTED_LINE_SEND_SUB, for one)."
+)
 
 
 def _value(command: Command, example: Example, scope: Scope) -> str:

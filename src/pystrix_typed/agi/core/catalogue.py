@@ -965,7 +965,7 @@ COMMANDS: tuple[Command, ...] = (
         ),
         quirks=(
             "Music on hold stops for the sound and does not come back by itself.",
-            "A file found by GET DATA, CONTROL STREAM FILE or a SAY command may be missing here: this command alone ignores the setting sounds_search_custom_dir.",
+            "A file that GET DATA, CONTROL STREAM FILE or a SAY command finds may be missing here: STREAM FILE and GET OPTION do not look into the folder `custom`, whatever sounds_search_custom_dir in asterisk.conf says (seen on 22).",
             "A sound stopped from outside by a stream control looks exactly like one that played to its end.",
             "A missing file makes AGISTATUS FAILURE when the script ends, however well the rest went; under AsyncAGI it ends the whole session.",
             "Under AsyncAGI the next command waits for the end of the sound; only over AGI and FastAGI does it cut in.",
@@ -1154,7 +1154,7 @@ COMMANDS: tuple[Command, ...] = (
             ),
         ),
         result="DigitResult",
-        about="Any key counts, listed nowhere. Nothing is played; sound that is already running, such as music on hold, goes on.",
+        about="Any key counts, so none is listed. Nothing is played; sound that is already running, such as music on hold, goes on.",
         eagi_audio=True,
         interrupted=(Interruption(phase="while it waits", reply="200 result=1"),),
         examples=(
@@ -1575,7 +1575,7 @@ COMMANDS: tuple[Command, ...] = (
             ),
         ),
         quirks=(
-            "No command cuts it short, over AGI neither: the next one waits until the caller or the end of the file ends this one. A pause has no time limit.",
+            "No command cuts it short, not even over AGI: the next one waits until the caller or the end of the file ends this one. A pause has no time limit.",
             "EAGI hears nothing of the caller while it plays.",
             "Its positions are milliseconds, where STREAM FILE, GET OPTION and RECORD FILE give samples; they do not mix.",
         ),
@@ -1586,7 +1586,7 @@ COMMANDS: tuple[Command, ...] = (
         history=(
             Change(
                 version="12.0.0",
-                change="The offset argument, the position in the reply, the three variables, and stops from outside.",
+                change="The position in the reply, the three variables, and stops from outside.",
             ),
         ),
     ),
@@ -1679,6 +1679,7 @@ COMMANDS: tuple[Command, ...] = (
         quirks=(
             "A wrong key and no key look the same, and a wrong key after the prompt ends the wait at once. To tell them apart list all keys and look at the one that comes.",
             "The position never passes the end of the prompt, so it does not tell how long the caller took.",
+            "A file that GET DATA, CONTROL STREAM FILE or a SAY command finds may be missing here: STREAM FILE and GET OPTION do not look into the folder `custom`, whatever sounds_search_custom_dir in asterisk.conf says (seen on 22).",
             "A new command during the prompt silences it without a reply; after the prompt this command still answers, with no key, before the new one does.",
         ),
         documentation=(
@@ -1761,11 +1762,8 @@ COMMANDS: tuple[Command, ...] = (
             ActionExample(python="SayNumber(42)", wire='SAY NUMBER 42 ""'),
             ActionExample(python='SayNumber(-7, "0#", "f")', wire='SAY NUMBER -7 "0#" "f"'),
         ),
-        quirks=(
-            "A new command cuts it off only over EAGI, without any reply; over AGI and FastAGI the new command waits until all is spoken.",
-        ),
+        quirks=("Over AGI and FastAGI a new command waits until all is spoken.",),
         history=(
-            Change(version="1.6.0", change="The gender argument."),
             Change(
                 version="16.21.0",
                 change="In English a listed key neither ends the speaking nor is reported, unless it falls into the last sound; from 18.7.0 and 19.0.0 too. Mended in 16.24.0, 18.10.0 and 19.2.0.",
@@ -2050,7 +2048,7 @@ COMMANDS: tuple[Command, ...] = (
             ActionExample(python='SayDigits("12*", "0#")', wire='SAY DIGITS "12*" "0#"'),
         ),
         quirks=(
-            "A new command cuts it off only over EAGI, without any reply; over AGI and FastAGI the new command waits until all is spoken.",
+            "Over AGI and FastAGI a new command waits until all is spoken.",
             "Sounds that are not installed are left out without an error, in the reply and for the caller alike.",
             "Leading zeros are spoken, however long the text is; only its beginning has to be a number.",
         ),
@@ -2136,14 +2134,13 @@ COMMANDS: tuple[Command, ...] = (
             ),
         ),
         quirks=(
-            "A new command cuts it off only over EAGI, without any reply; over AGI and FastAGI the new command waits until all is spoken.",
+            "Over AGI and FastAGI a new command waits until all is spoken.",
             "Sounds that are not installed are left out without an error, in the reply and for the caller alike.",
         ),
         documentation=(
             "Asterisk calls the text a number, and does not document the case argument.",
         ),
         history=(
-            Change(version="12.0.0", change="The case argument."),
             Change(
                 version="16.21.0",
                 change="A listed key neither ends the speaking nor is reported, unless it falls into the last sound; from 18.7.0 and 19.0.0 too. Mended in 16.24.0, 18.10.0 and 19.2.0.",
@@ -2220,7 +2217,7 @@ COMMANDS: tuple[Command, ...] = (
             ActionExample(python='SayPhonetic("AB12", "0#")', wire='SAY PHONETIC "AB12" "0#"'),
         ),
         quirks=(
-            "A new command cuts it off only over EAGI, without any reply; over AGI and FastAGI the new command waits until all is spoken.",
+            "Over AGI and FastAGI a new command waits until all is spoken.",
             "Sounds that are not installed are left out without an error, in the reply and for the caller alike.",
             'The nine is the radio operators\' "niner"; all other digits are spoken as usual.',
         ),

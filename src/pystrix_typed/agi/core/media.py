@@ -95,8 +95,9 @@ class StreamFile(Action["PlaybackResult"]):
 
     Note:
         - Music on hold stops for the sound and does not come back by itself.
-        - A file found by GET DATA, CONTROL STREAM FILE or a SAY command may be missing here: this
-          command alone ignores the setting sounds_search_custom_dir.
+        - A file that GET DATA, CONTROL STREAM FILE or a SAY command finds may be missing here:
+          STREAM FILE and GET OPTION do not look into the folder `custom`, whatever
+          sounds_search_custom_dir in asterisk.conf says (seen on 22).
         - A sound stopped from outside by a stream control looks exactly like one that played to its
           end.
         - A missing file makes AGISTATUS FAILURE when the script ends, however well the rest went;
@@ -276,8 +277,8 @@ class GetData(Action["GetDataResult"]):
 class WaitForDigit(Action["DigitResult"]):
     """Wait in silence for one key.
 
-    Any key counts, listed nowhere. Nothing is played; sound that is already running, such as music
-    on hold, goes on.
+    Any key counts, so none is listed. Nothing is played; sound that is already running, such as
+    music on hold, goes on.
 
     Asterisk has it since 1.0. An EAGI script goes on hearing the caller while it runs. A new
     command ends it while it waits, with `200 result=1`.
@@ -641,15 +642,14 @@ class ControlStreamFile(Action["ControlledPlaybackResult"]):
                 # CONTROL STREAM FILE "demo-instruct:end" "" 3000 "" "" "" 10000
 
     Note:
-        - No command cuts it short, over AGI neither: the next one waits until the caller or the end
-          of the file ends this one. A pause has no time limit.
+        - No command cuts it short, not even over AGI: the next one waits until the caller or the
+          end of the file ends this one. A pause has no time limit.
         - EAGI hears nothing of the caller while it plays.
         - Its positions are milliseconds, where STREAM FILE, GET OPTION and RECORD FILE give
           samples; they do not mix.
 
     History:
-        - 12.0.0: The offset argument, the position in the reply, the three variables, and stops
-          from outside.
+        - 12.0.0: The position in the reply, the three variables, and stops from outside.
         - Documentation: Asterisk 10 documents the default keys for forward and rewind the wrong way
           round.
         - Documentation: Asterisk's documentation names neither the reply's position nor that an
@@ -787,6 +787,9 @@ class GetOption(Action["PlaybackResult"]):
           once. To tell them apart list all keys and look at the one that comes.
         - The position never passes the end of the prompt, so it does not tell how long the caller
           took.
+        - A file that GET DATA, CONTROL STREAM FILE or a SAY command finds may be missing here:
+          STREAM FILE and GET OPTION do not look into the folder `custom`, whatever
+          sounds_search_custom_dir in asterisk.conf says (seen on 22).
         - A new command during the prompt silences it without a reply; after the prompt this command
           still answers, with no key, before the new one does.
 

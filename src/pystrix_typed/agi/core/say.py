@@ -77,11 +77,9 @@ class SayNumber(Action["DigitResult"]):
                 # SAY NUMBER -7 "0#" "f"
 
     Note:
-        - A new command cuts it off only over EAGI, without any reply; over AGI and FastAGI the new
-          command waits until all is spoken.
+        - Over AGI and FastAGI a new command waits until all is spoken.
 
     History:
-        - 1.6.0: The gender argument.
         - 16.21.0: In English a listed key neither ends the speaking nor is reported, unless it
           falls into the last sound; from 18.7.0 and 19.0.0 too. Mended in 16.24.0, 18.10.0 and
           19.2.0.
@@ -145,8 +143,9 @@ class SayDatetime(Action["DigitResult"]):
 
     Args:
         seconds: The moment: seconds since 1970 in UTC, or a datetime, date or time; None for the
-            moment when the action is built. From the year 1 to the year 9999. From -62135596800 to
-            253402300799.
+            moment when the action is built. From the year 1 to the year 9999. What has no time zone
+            is local to this machine: a datetime without one, a date (its midnight), a time
+            (today's). From -62135596800 to 253402300799.
         escape_digits: Keys that end the speaking. Keys are 0-9, A-D, `*` and `#`, as a text or one
             by one. Empty: no key ends it. Default: empty.
         format: What to say, in the letters of voicemail.conf's formats: A weekday, B month, d day,
@@ -269,8 +268,9 @@ class SayDate(Action["DigitResult"]):
 
     Args:
         seconds: The moment: seconds since 1970 in UTC, or a datetime, date or time; None for the
-            moment when the action is built. In 32 bits, so until 2038-01-19. A later moment would
-            wrap round into the past, without an error.
+            moment when the action is built. In 32 bits, so until 2038-01-19. What has no time zone
+            is local to this machine: a datetime without one, a date (its midnight), a time
+            (today's). A later moment would wrap round into the past, without an error.
         escape_digits: Keys that end the speaking. Keys are 0-9, A-D, `*` and `#`, as a text or one
             by one. Empty: no key ends it. Default: empty.
 
@@ -353,8 +353,9 @@ class SayTime(Action["DigitResult"]):
 
     Args:
         seconds: The moment: seconds since 1970 in UTC, or a datetime, date or time; None for the
-            moment when the action is built. In 32 bits, so until 2038-01-19. A later moment would
-            wrap round into the past, without an error.
+            moment when the action is built. In 32 bits, so until 2038-01-19. What has no time zone
+            is local to this machine: a datetime without one, a date (its midnight), a time
+            (today's). A later moment would wrap round into the past, without an error.
         escape_digits: Keys that end the speaking. Keys are 0-9, A-D, `*` and `#`, as a text or one
             by one. Empty: no key ends it. Default: empty.
 
@@ -463,8 +464,7 @@ class SayDigits(Action["DigitResult"]):
                 # SAY DIGITS "12*" "0#"
 
     Note:
-        - A new command cuts it off only over EAGI, without any reply; over AGI and FastAGI the new
-          command waits until all is spoken.
+        - Over AGI and FastAGI a new command waits until all is spoken.
         - Sounds that are not installed are left out without an error, in the reply and for the
           caller alike.
         - Leading zeros are spoken, however long the text is; only its beginning has to be a number.
@@ -557,13 +557,11 @@ class SayAlpha(Action["DigitResult"]):
                 # SAY ALPHA "Ab12" "#" "upper"
 
     Note:
-        - A new command cuts it off only over EAGI, without any reply; over AGI and FastAGI the new
-          command waits until all is spoken.
+        - Over AGI and FastAGI a new command waits until all is spoken.
         - Sounds that are not installed are left out without an error, in the reply and for the
           caller alike.
 
     History:
-        - 12.0.0: The case argument.
         - 16.21.0: A listed key neither ends the speaking nor is reported, unless it falls into the
           last sound; from 18.7.0 and 19.0.0 too. Mended in 16.24.0, 18.10.0 and 19.2.0.
         - 16.21.0: Fails (-1) when its first character has no sound and another one follows, or has
@@ -663,8 +661,7 @@ class SayPhonetic(Action["DigitResult"]):
                 # SAY PHONETIC "AB12" "0#"
 
     Note:
-        - A new command cuts it off only over EAGI, without any reply; over AGI and FastAGI the new
-          command waits until all is spoken.
+        - Over AGI and FastAGI a new command waits until all is spoken.
         - Sounds that are not installed are left out without an error, in the reply and for the
           caller alike.
         - The nine is the radio operators' "niner"; all other digits are spoken as usual.
