@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 PROGRAM = "codegen"
+#: How many of the files that are none of ours are named: a wrong folder may hold any number.
+SHOWN = 20
 NEEDS = {"jinja2": "jinja2", "pydantic": "pydantic", "yaml": "pyyaml"}
 
 
@@ -109,8 +111,10 @@ def _generate(spec_folder: Path | None, out: Path | None, *, check: bool) -> int
     if check:
         return _tell(found, strays)
     if strays:
-        for name in strays:
+        for name in strays[:SHOWN]:
             print(f"{name}: not generated, so not touched", file=sys.stderr)
+        if len(strays) > SHOWN:
+            print(f"and {len(strays) - SHOWN} more", file=sys.stderr)
         return _fail("a generated package holds generated files only; move these away")
     try:
         for part in found:
@@ -150,8 +154,10 @@ def _tell(found: Sequence[Comparison], strays: Sequence[str]) -> int:
             names: list[str] = getattr(part, what)
             for name in names:
                 print(f"{WORDS[what]}: {part.folder / name}")
-    for name in strays:
+    for name in strays[:SHOWN]:
         print(f"not generated: {name}")
+    if len(strays) > SHOWN:
+        print(f"and {len(strays) - SHOWN} more that are not generated")
     print("the generated files are not what the spec gives; run this again without --check")
     return 1
 

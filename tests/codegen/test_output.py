@@ -114,6 +114,21 @@ def test_orphan_is_shown_and_removed(written: Workshop) -> None:
     assert written.run("--check").status == 0
 
 
+def test_a_folder_of_other_files_is_told_in_a_few_lines(written: Workshop) -> None:
+    for number in range(50):
+        (written.out / f"notes{number:02}.txt").write_text("mine\n")
+    done = written.run()
+    assert done.status == 2
+    lines = done.err.splitlines()
+    assert len(lines) == 22
+    assert lines[0] == f"{written.out / 'notes00.txt'}: not generated, so not touched"
+    assert lines[20] == "and 30 more"
+    done = written.run("--check")
+    assert done.status == 1
+    assert done.out.count("not generated: ") == 20
+    assert "and 30 more that are not generated" in done.out.splitlines()
+
+
 @pytest.mark.parametrize("name", ["notes.py", "notes.txt", "inner/notes.py"])
 def test_stray_file_is_reported_and_never_removed(name: str, written: Workshop) -> None:
     stray = written.out / name

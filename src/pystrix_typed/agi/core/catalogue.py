@@ -4054,7 +4054,7 @@ ENVIRONMENT: tuple[Variable, ...] = (
         type="string",
         about="Number of the caller, as it was received: with or without `+`, prefix and area code. None when there is none.",
         unknown="unknown",
-        quirk="Asterisk sends the word `unknown` when there is no number. The number is there even when the caller withholds it: see `calling_presentation` before showing it to anyone.",
+        quirk="The number is there even when the caller withholds it: see `calling_presentation` before showing it to anyone.",
     ),
     Variable(
         name="agi_calleridname",
@@ -4063,7 +4063,7 @@ ENVIRONMENT: tuple[Variable, ...] = (
         about="Name of the caller, as it was received, which is whatever the far end claims. None when there is none.",
         unknown="unknown",
         since="1.2.0",
-        quirk="Asterisk sends the word `unknown` when there is no name, so a caller who is really called that has none here. `raw` has the word.",
+        quirk="A caller who is really called that has no name here; `raw` has the word.",
     ),
     Variable(
         name="agi_callingpres",

@@ -141,9 +141,9 @@ class Environment(Variables):
 
         None when there is none.
 
-        `agi_callerid`. None when Asterisk sends `unknown`. Asterisk sends the word `unknown` when
-        there is no number. The number is there even when the caller withholds it: see
-        `calling_presentation` before showing it to anyone. Source: res_agi.c setup_env.
+        `agi_callerid`. None when Asterisk sends `unknown`. The number is there even when the caller
+        withholds it: see `calling_presentation` before showing it to anyone. Source: res_agi.c
+        setup_env.
         """
         return self._optional("agi_callerid", "unknown")
 
@@ -153,9 +153,8 @@ class Environment(Variables):
 
         None when there is none.
 
-        `agi_calleridname`. None when Asterisk sends `unknown`. Since Asterisk 1.2.0. Asterisk sends
-        the word `unknown` when there is no name, so a caller who is really called that has none
-        here. `raw` has the word. Source: res_agi.c setup_env.
+        `agi_calleridname`. None when Asterisk sends `unknown`. Since Asterisk 1.2.0. A caller who
+        is really called that has no name here; `raw` has the word. Source: res_agi.c setup_env.
         """
         return self._optional("agi_calleridname", "unknown")
 
