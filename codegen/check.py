@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .check_arguments import check_arguments
 from .check_outcomes import check_outcomes
-from .names import MODULES, bad_class, bad_constant, bad_field
+from .names import MODULES, bad_class, bad_constant, bad_field, module_of
 from .runtime import wire
 from .wording import headline
 
@@ -54,11 +54,12 @@ class _Register:
     def __init__(self) -> None:
         self._seen: dict[str, str] = {}
 
-    def add(self, document: Document, path: Path, name: str, what: str) -> None:
+    def add(self, document: Document, path: Path, name: str, what: str) -> bool:
         place = f"{document.name}:{document.line(path)}"
         first = self._seen.setdefault(name, place)
         if first != place:
             document.problem(path, f"{what} {name!r} stands already in {first}")
+        return first == place
 
 
 def _names(spec: Spec) -> None:
@@ -100,8 +101,9 @@ def _class(document: Document, path: Path, name: str, classes: _Register) -> Non
     why = bad_class(name)
     if why:
         document.problem(path, why)
-    else:
-        classes.add(document, path, name, "the class")
+    elif classes.add(document, path, name, "the class"):
+        # `TDDMode` and `TddMode` would be in the same file.
+        classes.add(document, path, module_of(name), "the module")
 
 
 def _sentence(document: Document, path: Path, text: str, room: int = 92) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import re
 from unicodedata import normalize
 
-__all__ = ["MODULES", "bad_argument", "bad_class", "bad_constant", "bad_field"]
+__all__ = ["MODULES", "bad_argument", "bad_class", "bad_constant", "bad_field", "module_of"]
+
+#: Where a word begins in the name of a class: `TDDMode` is "TDD mode".
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 #: Modules that every generated package has or may have.
 MODULES = frozenset({"results", "enumerations", "environment", "catalogue"})
@@ -29,6 +33,14 @@ CLASSES = frozenset(
         *("TYPE_CHECKING", "IntEnum", "StrEnum", "Variables", "Mapping", "Final"),
     }
 )
+
+
+def module_of(class_name: str) -> str:
+    """Give the module that holds an action or a result, alone.
+
+    No topic can have such a name.
+    """
+    return "_" + _WORD.sub("_", class_name).lower()
 
 
 def bad_class(name: str) -> str:

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from .check_outcomes import parse_example
+from .names import module_of
 from .runtime import exceptions
 from .runtime import record as records
 
@@ -48,28 +49,21 @@ def preview(spec: Spec, files: Mapping[str, bytes]) -> None:
         package = ModuleType(PACKAGE)
         package.__path__ = []
         sys.modules[PACKAGE] = package
-        for name in ("enumerations", "results"):
-            if f"{name}.py" in files:
-                # A package passes them on.
-                vars(package).update(vars(_load(name, files[f"{name}.py"])))
+        names = vars(package)  # a package passes them on
+        if spec.enumerations:
+            names.update(vars(_load("enumerations", files)))
+        results = spec.results[1].results if spec.results else ()
+        for result in results:
+            names[result.class_] = getattr(_load(module_of(result.class_), files), result.class_)
         for topic in spec.topics:
-            try:
-                module = _load(topic.name, files[f"{topic.name}.py"])
-            except Exception as error:  # noqa: BLE001 - whatever it is, the entry is told
-                message = f"its code cannot be loaded: {type(error).__name__}: {error}"
-                topic.document.problem((), message)
-                continue
-            names = dict(vars(module))
-            for shared in ("enumerations", "results"):
-                loaded = sys.modules.get(f"{PACKAGE}.{shared}")
-                names.update(vars(loaded) if loaded else {})
-            _topic(topic, names)
+            _topic(topic, names, files)
     finally:
         for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
             del sys.modules[name]
 
 
-def _load(name: str, source: bytes) -> ModuleType:
+def _load(name: str, files: Mapping[str, bytes]) -> ModuleType:
+    source = files[f"{name}.py"]
     module = ModuleType(f"{PACKAGE}.{name}")
     module.__package__ = PACKAGE
     sys.modules[module.__name__] = module
@@ -77,8 +71,15 @@ def _load(name: str, source: bytes) -> ModuleType:
     return module
 
 
-def _topic(topic: Topic, names: dict[str, object]) -> None:
+def _topic(topic: Topic, names: dict[str, object], files: Mapping[str, bytes]) -> None:
     for path, command in topic.commands:
+        try:
+            module = _load(module_of(command.class_name), files)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the entry is told
+            message = f"its code cannot be loaded: {type(error).__name__}: {error}"
+            topic.document.problem(path, message)
+            continue
+        names[command.class_name] = getattr(module, command.class_name)
         action: Action[object] | None = None
         for position, example in enumerate(command.examples):
             here = (*path, "examples", position)

@@ -52,3 +52,7 @@ class Scope:
     def module(self, name: str, home: str) -> str:
         """Give the module that a name is imported from; `home` is ``results`` or the like."""
         return f"{CORE_MODULE}.{home}" if name in self.borrowed else f".{home}"
+
+    def package(self, name: str) -> str:
+        """Give the package that a name is imported from, which loads no more than it needs."""
+        return CORE_MODULE if name in self.borrowed else "."

@@ -124,7 +124,7 @@ def result_view(result: Result, scope: Scope) -> ResultView:
         imports |= _annotation_imports(kinds.field_annotation(field))
         if field.enumeration is not None:
             imports.add((scope.module(field.enumeration, "enumerations"), field.enumeration))
-        if field.type == "speech_results" and "SpeechResult" in scope.borrowed:
+        if field.type == "speech_results":
             imports.add((scope.module("SpeechResult", "results"), "SpeechResult"))
     return ResultView(
         name=result.class_,
@@ -280,7 +280,7 @@ def _branch(
             if field.enumeration is not None and given[field.name] is not None:
                 late.add((scope.module(field.enumeration, "enumerations"), field.enumeration))
             if given[field.name] == "$results":
-                late.add((scope.module("SpeechResult", "results"), "SpeechResult"))
+                late.add((scope.package("SpeechResult"), "SpeechResult"))
                 late.add(("pystrix_typed.agi.wire", "speech_results"))
         statements += [f"from {module} import {name}" for module, name in sorted(late)]
         home = "results"

@@ -178,6 +178,13 @@ NAMES = {
     "class is a result's": Slip(
         COMMANDS, "class: Ask\n", "class: AskResult\n", "results[0].class", "stands already in"
     ),
+    "classes of one file": Slip(
+        COMMANDS,
+        "class: Ask\n",
+        "class: SAYColour\n",
+        f"{SAY}.command",
+        "the module '_say_colour' stands already in spec/commands/sample.yaml:5",
+    ),
     "constant twice": Slip(
         ENUMERATIONS,
         "constant: COLOUR_BLUE",

@@ -132,7 +132,7 @@ def test_a_spec_needs_only_commands(workshop: Workshop) -> None:
     done = workshop.run()
     assert done.status == 0, done.err
     assert {path.name for path in workshop.out.iterdir()} == {
-        *("__init__.py", "catalogue.py", "py.typed", "sample.py")
+        *("__init__.py", "_ask.py", "_say_colour.py", "catalogue.py", "py.typed", "sample.py")
     }
 
 

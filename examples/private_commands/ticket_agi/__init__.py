@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from . import enumerations as enumerations
     from . import results as results
     from . import tickets as tickets
+    from ._ticket_open import TicketOpen as TicketOpen
+    from ._ticket_read import TicketRead as TicketRead
+    from ._ticket_result import TicketResult as TicketResult
     from .enumerations import Urgency as Urgency
-    from .results import TicketResult as TicketResult
-    from .tickets import TicketOpen as TicketOpen
-    from .tickets import TicketRead as TicketRead
 
 __all__ = [
     "TicketOpen",
@@ -26,9 +26,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "TicketOpen": ".tickets",
-    "TicketRead": ".tickets",
-    "TicketResult": ".results",
+    "TicketOpen": "._ticket_open",
+    "TicketRead": "._ticket_read",
+    "TicketResult": "._ticket_result",
     "Urgency": ".enumerations",
     "catalogue": ".",
     "enumerations": ".",

@@ -28,7 +28,7 @@ from pystrix_typed.agi.audio import (
     no_audio,
     rate_of,
 )
-from pystrix_typed.agi.core.variables import GetVariable
+from pystrix_typed.agi.core import GetVariable
 from pystrix_typed.agi.exceptions import AGIClosedError
 from pystrix_typed.agi.session import in_seconds
 

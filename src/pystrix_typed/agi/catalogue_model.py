@@ -234,7 +234,7 @@ class Command(NamedTuple):
     Attributes:
         name: The command words: ``"STREAM FILE"``.
         class_name: The action's class: ``"StreamFile"``.
-        topic: The module of the class: ``"media"``.
+        topic: The topic, and the module that gives its classes together: ``"media"``.
         summary: What it does, in a sentence.
         since: First version of Asterisk that has it.
         source: Where it stands in Asterisk's source.

@@ -88,7 +88,7 @@ class EAGI(AGI):
             if self._audio_descriptor is None:
                 raise no_audio()
             if self._rate is None:
-                from pystrix_typed.agi.core.variables import GetVariable
+                from pystrix_typed.agi.core import GetVariable
 
                 self._rate = rate_of(self.execute(GetVariable(VARIABLE)).value)
             self._stream = Audio(self._audio_descriptor, self._rate)
