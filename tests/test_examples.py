@@ -21,7 +21,7 @@ def test_an_example(folder: Path, tmp_path: Path) -> None:
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null",
          f"--rootdir={folder}", str(folder)],
         cwd=folder, env={**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path)},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
 

@@ -10,26 +10,31 @@ The number is the caller's own, or one that they key in and hear again. Whoever 
 already keeps their place. The database is SQLite, in the file ``CALLBACKS``; give a PostgreSQL
 address there instead (``postgresql://host/name``) and install psycopg for it. ``python callbacks.py
 next`` is for those who call back: it takes the one who has waited longest, and only one of them
-gets each.
+gets each. ``pystrix-typed serve callbacks:make_server --workers 2`` serves with processes.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import sys
 import time
-from contextlib import closing
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, cast
 
 from pystrix_typed import agi
 from pystrix_typed.agi import core
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 DATABASE = os.environ.get("CALLBACKS", "callbacks.sqlite")
 TRIES = 3
+LONGEST = 15
+"""Digits of a number, as the world's numbering plan has it."""
+
+log = logging.getLogger(__name__)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS callbacks (
@@ -74,6 +79,10 @@ class Connection(Protocol):
         ...
 
 
+class QueueError(Exception):
+    """The database cannot be reached, or does not do what it is asked."""
+
+
 class Queue:
     """Who is to be called back.
 
@@ -83,51 +92,64 @@ class Queue:
         database: The file of an SQLite database, or the address of a PostgreSQL one.
 
     Raises:
+        QueueError: There is no such database; the methods raise it, too.
         SystemExit: It is a PostgreSQL one, and psycopg is not installed.
     """
 
     def __init__(self, database: str) -> None:
         self._database = database
         self._postgres = database.startswith(("postgresql://", "postgres://"))
-        with closing(self._connect()) as connection:
+        with self._connected() as connection:
             connection.execute(SCHEMA)
-            connection.commit()
 
     def join(self, number: str) -> int:
         """Put a number into the queue, unless it is there; give its place, from 1."""
-        with closing(self._connect()) as connection:
+        with self._connected() as connection:
             connection.execute(self._written(JOIN), (number, time.time()))
             row = connection.execute(self._written(PLACE), (number,)).fetchone()
-            connection.commit()
         # 0: somebody has taken it a moment ago.
         return max(int(str(row[0])), 1) if row else 1
 
     def take(self) -> str | None:
         """Take the number that has waited longest; None when nobody waits."""
         locked = "FOR UPDATE SKIP LOCKED" if self._postgres else ""
-        with closing(self._connect()) as connection:
+        with self._connected() as connection:
             row = connection.execute(TAKE.format(locked=locked)).fetchone()
-            connection.commit()
         return str(row[0]) if row else None
 
-    def _connect(self) -> Connection:
+    @contextmanager
+    def _connected(self) -> Generator[Connection, None, None]:
+        """Give a connection, and keep what was done with it unless something went wrong."""
+        connect, wrong = self._driver()
+        try:
+            connection = connect()
+            try:
+                yield connection
+                connection.commit()
+            finally:
+                connection.close()
+        except wrong as error:
+            raise QueueError(str(error)) from error
+
+    def _driver(self) -> tuple[Callable[[], Connection], type[Exception]]:
         if not self._postgres:
             # Others may be writing; they are done in a moment.
-            return sqlite3.connect(self._database, timeout=5.0)
+            return lambda: sqlite3.connect(self._database, timeout=5.0), sqlite3.Error
         try:
             import psycopg
         except ImportError:
             sys.exit("a PostgreSQL database needs psycopg: pip install 'psycopg[binary]'")
         # To its types a statement must be a literal, which these are but for their marks.
-        return cast("Connection", psycopg.connect(self._database))
+        return lambda: cast("Connection", psycopg.connect(self._database)), psycopg.Error
 
     def _written(self, statement: str) -> str:
         """Give a statement as the database wants its places marked."""
         return statement.replace("?", "%s") if self._postgres else statement
 
 
-def make_server(queue: Queue, port: int = 4573) -> agi.FastAGIServer:
-    """Make the server."""
+def make_server(queue: Queue | None = None, port: int = 4573) -> agi.FastAGIServer:
+    """Make the server, by default for the queue in `DATABASE`."""
+    callers = queue or Queue(DATABASE)
     server = agi.FastAGIServer(port=port)
 
     @server.script("callback")
@@ -137,7 +159,12 @@ def make_server(queue: Queue, port: int = 4573) -> agi.FastAGIServer:
         if number is None:
             session.execute(core.StreamFile("vm-goodbye"))
             return
-        place = queue.join(number)
+        try:
+            place = callers.join(number)
+        except QueueError:
+            log.exception("nobody will call %s back", number)
+            session.execute(core.StreamFile("sorry-youre-having-problems"))
+            return
         session.execute(core.SetVariable("CALLBACK_PLACE", str(place)))
         session.execute(core.StreamFile("queue-thereare"))
         session.execute(core.SayNumber(place))
@@ -148,19 +175,25 @@ def make_server(queue: Queue, port: int = 4573) -> agi.FastAGIServer:
 
 def number_of(session: agi.FastAGI) -> str | None:
     """Find out which number to call: the caller's own, or one that they key in and confirm."""
-    own = session.environment.caller_id
-    if own and own.isdecimal() and confirmed(session, own):
+    own = session.environment.caller_id or ""
+    if is_number(own) and confirmed(session, own):
         return own
     for _ in range(TRIES):
-        entry = session.execute(core.GetData("vm-enter-num-to-call", timeout=8000, max_digits=15))
-        if entry.digits.isdecimal() and len(entry.digits) >= 3 and confirmed(session, entry.digits):
+        entry = session.execute(core.GetData("vm-enter-num-to-call", 8000, LONGEST))
+        if is_number(entry.digits) and confirmed(session, entry.digits):
             return entry.digits
     return None
 
 
+def is_number(text: str) -> bool:
+    """Tell whether it can be called; what stands there as a caller's number may be anything."""
+    digits = text.removeprefix("+")
+    return digits.isascii() and digits.isdigit() and 3 <= len(digits) <= LONGEST
+
+
 def confirmed(session: agi.FastAGI, number: str) -> bool:
     """Say a number, and ask for the key 1 if it is right."""
-    key = session.execute(core.SayDigits(number, "12")).digit
+    key = session.execute(core.SayDigits(number.removeprefix("+"), "12")).digit
     if key is None:
         key = session.execute(core.StreamFile("vm-press", "12")).digit
     if key is None:
@@ -178,4 +211,4 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["next"]:
         print(Queue(DATABASE).take() or "nobody waits")
     else:
-        make_server(Queue(DATABASE)).serve_forever(signals=True)
+        make_server().serve_forever(signals=True)

@@ -8,19 +8,31 @@ import threading
 from pathlib import Path
 
 import pytest
-from callbacks import Queue, make_server, waiting
+from callbacks import Queue, QueueError, make_server, waiting
 from hypothesis import HealthCheck, given, settings
 
 from pystrix_typed.testing import Caller, HungUp, SimulatedAsterisk, SimulatedCall
 from pystrix_typed.testing.strategies import callers, hangups
 
 HERE = Path(__file__).parent
-SOUNDS = {"vm-enter-num-to-call": 2.0, "queue-thereare": 1.0, "vm-press": 1.0, "vm-goodbye": 1.0}
+SOUNDS = {
+    "vm-enter-num-to-call": 2.0,
+    "queue-thereare": 1.0,
+    "vm-press": 1.0,
+    "vm-goodbye": 1.0,
+    "sorry-youre-having-problems": 1.0,
+}
+ARABIC = "\u0663\u0664\u0665"
 
 
-@pytest.fixture
-def queue(tmp_path: Path) -> Queue:
-    return Queue(str(tmp_path / "callbacks.sqlite"))
+@pytest.fixture(params=["sqlite", "postgresql"])
+def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Queue:
+    if request.param == "sqlite":
+        return Queue(str(tmp_path / "callbacks.sqlite"))
+    address: str = request.getfixturevalue("postgresql")
+    queue = Queue(address)
+    list(waiting(queue))  # those of the test before
+    return queue
 
 
 def place(queue: Queue, caller: Caller, *faults: HungUp) -> SimulatedCall:
@@ -45,6 +57,33 @@ def test_a_withheld_number(queue: Queue) -> None:
     caller = Caller("").hears("vm-enter-num-to-call").presses("5559999#")
     place(queue, caller.hears("5559999").presses("1"))
     assert list(waiting(queue)) == ["5559999"]
+
+
+@pytest.mark.parametrize("number", ["+4930123456", "anonymous", ARABIC, "1" * 40, "12"])
+def test_what_stands_there_as_a_number(queue: Queue, number: str) -> None:
+    if number[0] == "+":
+        caller = Caller(number).hears("4930123456").presses("1")
+    else:
+        caller = Caller(number).hears("vm-enter-num-to-call")
+    place(queue, caller)
+    assert list(waiting(queue)) == ([number] if number[0] == "+" else [])
+
+
+def test_a_database_that_fails(tmp_path: Path) -> None:
+    file = tmp_path / "callbacks.sqlite"
+    queue = Queue(str(file))
+    file.write_bytes(b"no database at all" * 100)
+    call = place(queue, Caller("5550123").hears("5550123").presses("1"))
+    assert call.played[-1] == "sorry-youre-having-problems"
+    assert "CALLBACK_PLACE" not in call.variables
+
+
+def test_a_database_that_is_not_there() -> None:
+    with pytest.raises(QueueError):
+        Queue("/nowhere/callbacks.sqlite")
+    pytest.importorskip("psycopg")
+    with pytest.raises(QueueError):
+        Queue("postgresql://127.0.0.1:9/nothing?connect_timeout=2")
 
 
 def test_a_key_while_it_is_said(queue: Queue) -> None:

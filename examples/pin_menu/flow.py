@@ -21,11 +21,20 @@ from pystrix_typed.agi import core
 server = agi.FastAGIServer()
 
 
+def look_up(session: agi.FastAGI, family: str, account: str) -> str | None:
+    """Read what the database has of an account; None if that is nothing."""
+    if not account:  # the number is withheld
+        return None
+    try:
+        return session.execute(core.DatabaseGet(family, account)).value
+    except agi.AGIDBError:
+        return None
+
+
 def knows_the_pin(session: agi.FastAGI, account: str) -> bool:
     """Ask for the PIN up to three times."""
-    try:
-        pin = session.execute(core.DatabaseGet("pins", account)).value
-    except agi.AGIDBError:
+    pin = look_up(session, "pins", account)
+    if not pin:
         return False
     for prompt in ("vm-password", "vm-incorrect", "vm-incorrect"):
         if session.execute(core.GetData(prompt, 5000, len(pin))).digits == pin:
@@ -43,10 +52,12 @@ def account(session: agi.FastAGI, request: agi.Request) -> None:
         return
     match session.execute(core.GetData("vm-opts", 5000, 1)).digits:
         case "1":
-            balance = session.execute(core.DatabaseGet("balances", caller)).value
-            session.execute(core.SayNumber(int(balance)))
+            balance = look_up(session, "balances", caller)
+            session.execute(core.SayNumber(int(balance or 0)))
         case "2":
-            session.execute(core.RecordFile(f"message-{caller}", "wav", "#", timeout=60_000))
+            # Not named after the caller's number, which may be anything, and is not of one call.
+            name = f"message-{session.environment.unique_id}"
+            session.execute(core.RecordFile(name, "wav", "#", timeout=60_000))
         case "3":
             session.execute(core.SetVariable("TRANSFER", "PJSIP/desk"))
         case _:

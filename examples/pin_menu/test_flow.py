@@ -36,7 +36,8 @@ def test_a_message() -> None:
         KNOWN.hears("vm-opts").presses("2").hears("beep").says("call me back").presses("#")
     )
     [recording] = call.recordings
-    assert (recording.name, recording.ended_by) == ("message-5550123", "digit")
+    assert recording.name.startswith("message-1767225600")
+    assert recording.ended_by == "digit"
     assert recording.words == ("call me back",)
 
 
@@ -72,8 +73,15 @@ def test_three_wrong_ones() -> None:
     assert call.played == ["vm-password", "vm-incorrect", "vm-incorrect", "vm-goodbye"]
 
 
-def test_a_stranger() -> None:
-    assert place(Caller("5559999")).played == ["vm-goodbye"]
+@pytest.mark.parametrize("number", ["5559999", ""])
+def test_a_stranger(number: str) -> None:
+    assert place(Caller(number)).played == ["vm-goodbye"]
+
+
+def test_no_balance_is_none() -> None:
+    caller = KNOWN.hears("vm-opts").presses("1")
+    asterisk = SimulatedAsterisk(sounds=SOUNDS, database={("pins", "5550123"): "1234"})
+    assert asterisk.call(account, "account", caller=caller).said == ["0"]
 
 
 FULL = KNOWN.hears("vm-opts").presses("2").hears("beep").says(3.0).presses("#")
