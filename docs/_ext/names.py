@@ -18,9 +18,10 @@ from sphinx import addnodes
 from sphinx.domains.python import PyClasslike, PyXRefRole
 from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
-from pystrix_typed import agi
+from pystrix_typed import agi, pytest_plugin, testing
 from pystrix_typed.agi.core import catalogue
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ PAGES = {
 SIMULATION = {"Caller", "SimulatedAsterisk", "SimulatedCall", "SimulatedChannel", "SpeechEngine"}
 #: Code that is not broken into lines in a table.
 SHORT = 28
+#: The modules whose names people use.
+PUBLIC: tuple[ModuleType, ...] = (agi, agi.aio, testing, pytest_plugin)
+logger = logging.getLogger(__name__)
 COMMANDS = {command.class_name: command.name for command in catalogue.COMMANDS}
 
 
@@ -58,7 +62,9 @@ def home(name: str) -> str | None:
     thing: object = getattr(where, last)
     module = getattr(thing, "__module__", "")
     found = getattr(thing, "__qualname__", last)
-    return f"{module}.{found}" if module.startswith("pystrix_typed.") else None
+    if not module.startswith("pystrix_typed."):  # it stands for a type of others
+        return f"pystrix_typed.agi.{'aio_' if where is agi.aio else ''}server.{last}"
+    return f"{module}.{found}"
 
 
 def link(
@@ -201,6 +207,24 @@ class IndexCommands(SphinxTransform):
             section.insert(1, index)
 
 
+def complain(app: Sphinx, env: BuildEnvironment) -> None:
+    """Warn of each public name that is described nowhere."""
+    described = env.domains.python_domain.objects
+    for module in PUBLIC:
+        for name in module.__all__:
+            thing: object = getattr(module, name)
+            if inspect.ismodule(thing) or name in PAGES:
+                continue
+            if not any(key.rpartition(".")[2] == name and _is(key, thing) for key in described):
+                logger.warning("%s.%s is described on no page", module.__name__, name)
+
+
+def _is(key: str, thing: object) -> bool:
+    """Tell whether an entry, by its full name, describes a thing."""
+    module, _, name = key.rpartition(".")
+    return getattr(sys.modules.get(module), name, None) is thing
+
+
 def no_signature(
     _app: Sphinx,
     what: str,
@@ -230,6 +254,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
             field.label = "Attributes"
     app.add_role_to_domain("py", "named", Named())
     app.connect("missing-reference", missing)
+    app.connect("env-check-consistency", complain)
     app.connect("autodoc-process-signature", no_signature)
     app.connect("autodoc-skip-member", no_alias)
     app.add_post_transform(LinkCode)

@@ -47,3 +47,4 @@ class Wait(NamedTuple):
 
 
 Activity: TypeAlias = Generator[Wait, Happening, R]
+"""A generator that says what it waits for, is sent what happened, and returns a result."""
