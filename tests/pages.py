@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["BLOCKS", "FENCE", "PAGES", "ROOT", "Block", "blocks_of", "complete", "program"]
+__all__ = ["BLOCKS", "FENCE", "PAGES", "ROOT", "Block", "blocks_of", "complete", "program", "waits"]
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("", "docs/**/", "examples/**/", "spec/")
@@ -79,7 +79,7 @@ def complete(block: Block) -> str:
         if GIVEN["agi"] not in lines:
             lines.insert(0, GIVEN["agi"])
         head = "async def piece(session: agi.aio.Session)"
-        if not _waits(tree):
+        if not waits(tree):
             head = "def piece(session: agi.Session)"
         body = textwrap.indent(block.text, "    ")
         return "\n".join([*lines, "", "", f"{head} -> None:", body])
@@ -118,7 +118,7 @@ def _imported(tree: ast.Module) -> set[str]:
     }
 
 
-def _waits(tree: ast.Module) -> bool:
+def waits(tree: ast.Module) -> bool:
     """Tell whether something is awaited outside of the functions that the block defines."""
     pending: list[ast.AST] = list(tree.body)
     while pending:

@@ -9,16 +9,22 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry
 
 from codegen.__main__ import main as generate
 from pystrix_typed import agi
 from pystrix_typed.agi import core
 from pystrix_typed.agi.core.catalogue import COMMANDS
+from pystrix_typed.agi.dialogue import Dialogue
+from pystrix_typed.agi.metrics import CallMetrics
+from pystrix_typed.agi.redaction import Redactor
+from pystrix_typed.testing import Caller, SimulatedAsterisk
 
 from .checkers import CHECKERS, expected
 from .pages import BLOCKS, FENCE, PAGES, ROOT, Block, complete, program
@@ -166,6 +172,89 @@ def test_commands_that_are_named_exist(block: Block) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+#: What takes options on the pages, and how it is asked for them.
+PROGRAMS = {
+    r"pystrix-typed (?P<command>[a-z]+)": [sys.executable, "-c", MAIN, "{command}", "--help"],
+    r"nox -s faults --": [sys.executable, "-m", "tests.faults", "--help"],
+    r"nox -s bench --": [sys.executable, "-m", "benchmarks", "--help"],
+    r"python -m benchmarks\.exchange": [sys.executable, "-m", "benchmarks.exchange", "--help"],
+}
+
+
+def test_options_that_are_given_exist() -> None:
+    told: dict[tuple[str, ...], str] = {}
+    found = 0
+    for block in of("sh"):
+        for line in block.text.replace("\\\n", " ").splitlines():
+            for pattern, ask in PROGRAMS.items():
+                match = re.search(rf"(?:^|[/\s]){pattern}(?P<rest>.*)", line)
+                if not match:
+                    continue
+                command = tuple(word.format(**match.groupdict()) for word in ask)
+                if command not in told:
+                    told[command] = subprocess.run(
+                        command, cwd=ROOT, capture_output=True, text=True, check=True
+                    ).stdout
+                for option in re.findall(r"\s(--[a-z][a-z-]*)", match["rest"]):
+                    assert re.search(rf"{option}\b", told[command]), f"{block.name}: {option}"
+                    found += 1
+    assert found > 15
+
+
+# ---- texts: what a program prints, and queries ----
+
+
+def test_every_text_is_known() -> None:
+    pages = [block.page.removeprefix("docs/") for block in of("text")]
+    guide = "guides/observability.md"
+    assert pages == [guide, guide, guide, "migrating/panoramisk.md"]
+
+
+def texts() -> list[str]:
+    return [block.text.strip() for block in of("text")]
+
+
+def test_the_line_of_the_log_is_such_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "pystrix_typed.agi.calls")
+    server = agi.FastAGIServer(port=0)
+    server.script("pay")(lambda session, request: session.execute(core.Answer()))
+    with server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        SimulatedAsterisk().call_server(*server.server_address, "pay", caller=Caller("200"))
+    said = [each.getMessage() for each in caplog.records if hasattr(each, "outcome")]
+    shape = re.compile(
+        r"call [0-9a-f]+-[0-9a-f]+ of PJSIP/\w+-\d{8} \(200\) from [\d.]+:\d+, pay: "
+        r"completed after \d+\.\d s, \d commands"
+    )
+    assert [bool(shape.fullmatch(line)) for line in (*said, texts()[0])] == [True, True], said
+
+
+def test_the_trace_hides_what_it_says() -> None:
+    dialogue = Dialogue(Redactor())
+    shown: list[str] = []
+    for sent, line in (
+        (True, 'GET DATA "vm-password" 5000 4'),
+        (False, "200 result=1234"),
+        (True, 'DATABASE GET "pins" "1234"'),
+        (False, "200 result=1 (Ada)"),
+    ):
+        mark = ">>" if sent else "<<"
+        shown += [f"{mark} {each.text}" for each in dialogue.feed(sent, f"{line}\n".encode())]
+    assert shown == texts()[1].splitlines()
+
+
+def test_the_queries_ask_for_metrics_that_there_are() -> None:
+    text = CallMetrics(registry=CollectorRegistry()).exposition().decode()
+    there = set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
+    asked = {name.removesuffix("_bucket") for name in re.findall(r"fastagi_\w+", texts()[2])}
+    assert asked <= there
+    assert len(asked) > 3
+
+
+def test_what_was_written_before_is_python() -> None:
+    assert len(ast.parse(texts()[3]).body) == 4
 
 
 def test_the_checks_are_those_of_nox() -> None:

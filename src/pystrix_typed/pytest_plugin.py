@@ -5,7 +5,7 @@ one; whoever has the package installed and does not use them pays for nothing.
 
 ::
 
-    def test_the_menu(agi_call):
+    def test_the_menu(agi_call: AgiCall) -> None:
         call = agi_call(menu, caller=Caller().hears("menu").presses("1"))
         assert call.played == ["welcome", "menu"]
 """

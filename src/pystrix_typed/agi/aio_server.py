@@ -58,8 +58,8 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         server = agi.aio.FastAGIServer()
 
         @server.script("greet")
-        async def greet(agi, request):
-            await agi.execute(core.Answer())
+        async def greet(session: agi.aio.FastAGI, request: agi.Request) -> None:
+            await session.execute(core.Answer())
 
         asyncio.run(server.serve_forever(signals=True))
 
@@ -166,7 +166,7 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         ::
 
             @server.script(r"menu/(?P<language>[a-z]{2})")
-            async def menu(agi: aio.FastAGI, request: Request) -> None: ...
+            async def menu(session: agi.aio.FastAGI, request: agi.Request) -> None: ...
 
         Args:
             pattern: A pattern for the path without its leading slash and query; None for the paths

@@ -260,8 +260,10 @@ class CallFilter(logging.Filter):
     starts, records carry its call; elsewhere both are ``-``. Put it on a *handler* of `logging`;
     a filter on a logger does not see what the loggers below it log. ::
 
-        handler.addFilter(CallFilter())
-        handler.setFormatter(logging.Formatter("%(asctime)s [%(call_id)s] %(message)s"))
+        shown = logging.Formatter("%(asctime)s [%(call_id)s] %(message)s")
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(CallFilter())
+            handler.setFormatter(shown)
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

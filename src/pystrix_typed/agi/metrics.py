@@ -121,7 +121,7 @@ class CallMetrics(Observer):
     ::
 
         metrics = CallMetrics()
-        server = FastAGIServer(observers=[metrics])
+        server = agi.FastAGIServer(observers=[metrics])
         health = HealthServer("127.0.0.1", 9573, readiness(server), metrics.exposition)
 
     Args:

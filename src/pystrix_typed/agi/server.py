@@ -54,11 +54,11 @@ class FastAGIServer(Service[FastAGI, object]):
 
     ::
 
-        server = FastAGIServer()
+        server = agi.FastAGIServer()
 
         @server.script("greet")
-        def greet(agi, request):
-            agi.execute(core.Answer())
+        def greet(session: agi.FastAGI, request: agi.Request) -> None:
+            session.execute(core.Answer())
 
         server.serve_forever()
 
@@ -176,7 +176,7 @@ class FastAGIServer(Service[FastAGI, object]):
         ::
 
             @server.script(r"menu/(?P<language>[a-z]{2})")
-            def menu(agi: FastAGI, request: Request) -> None: ...
+            def menu(session: agi.FastAGI, request: agi.Request) -> None: ...
 
         Args:
             pattern: A pattern for the path without its leading slash and query; None for the paths

@@ -47,7 +47,7 @@ class CallSpans(Remembering):
 
     ::
 
-        server = FastAGIServer(observers=[CallSpans()])
+        server = agi.FastAGIServer(observers=[CallSpans()])
 
     The span of a call is current while its handler runs, in threads and in tasks, so that what the
     handler does elsewhere (a database, an HTTP request) is found within it. A ``traceparent`` in
