@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 def place(port: int, *options: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Attack", "Load", "Server", "Usage", "call", "wait_until"]
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 30.0
+PATIENCE = 90.0
 MEBI = 1 << 20
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "Blocking", "Looping", "Peer", "Seen", "serving"]
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 class Peer:
@@ -157,8 +157,8 @@ class Blocking:
         self.server.shutdown(drain=PATIENCE)
         session.execute(core.Noop())
 
-    def run(self) -> None:
-        self.server.serve_forever()
+    def run(self, drain: float = PATIENCE) -> None:
+        self.server.serve_forever(drain=drain)
 
     def shutdown(self, drain: float | None = None) -> None:
         self.server.shutdown(drain)
@@ -211,9 +211,12 @@ class Looping:
         await self.server.shutdown(drain=PATIENCE)
         await session.execute(core.Noop())
 
-    def run(self) -> None:
+    def run(self, drain: float = PATIENCE) -> None:
+        if self.loop.is_running():  # to be refused
+            asyncio.run(self.server.serve_forever(drain=drain))
+
         async def serve() -> None:
-            await self.server.serve_forever()
+            await self.server.serve_forever(drain=drain)
             # Calls that were left alone go on for as long as the loop does.
             others = asyncio.all_tasks() - {asyncio.current_task()}
             if others:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import logging
 import resource
 import socket
@@ -17,6 +18,7 @@ from .stage import Peer, environment, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from pystrix_typed.agi import Call, CommandEvent
 
@@ -398,16 +400,86 @@ def test_no_descriptor_left(kind: str, caplog: pytest.LogCaptureFixture) -> None
         ("backlog", 0, ValueError),
         ("allowed_networks", ["10.0.0.1/8"], ValueError),
         ("proxies", "everyone", ValueError),
+        # Linux refuses to set it, and every connection would be dropped.
+        ("keepalive", 32_768, ValueError),
+        ("backlog", 2**31, ValueError),
+        ("allowed_networks", [10], TypeError),
+        ("allowed_networks", [b"\x7f\0\0\1"], TypeError),
+        ("proxies", None, TypeError),
+        ("interface", None, TypeError),
+        ("port", "4573", TypeError),
+        ("port", True, TypeError),
+        ("port", 65_536, ValueError),
+        ("on_command", "log", TypeError),
+        ("on_error", "log", TypeError),
+        ("observers", [agi.Observer], TypeError),
+        ("observers", agi.Observer(), TypeError),
+        ("listener", 3, TypeError),
     ],
 )
 def test_a_wrong_limit_is_refused(
     kind: str, option: str, value: object, kind_of_error: type[Exception]
 ) -> None:
-    server = agi.FastAGIServer if kind == "blocking" else agi.aio.FastAGIServer
+    server: Any = agi.FastAGIServer if kind == "blocking" else agi.aio.FastAGIServer
     options: dict[str, Any] = {option: value}
     named = "network" if option in {"allowed_networks", "proxies"} else option
     with pytest.raises(kind_of_error, match=named):
-        server(port=0, **options)
+        server(**{"port": 0, **options})
+
+
+def test_a_time_to_drain_is_seconds(kind: str) -> None:
+    with serving(kind) as staged:
+        for drain, error in ((-1.0, ValueError), (float("nan"), ValueError), ("5", TypeError)):
+            wrong: Any = drain
+            with pytest.raises(error, match="drain"):
+                staged.shutdown(wrong)
+            with pytest.raises(error, match="drain"):
+                staged.run(wrong)
+        assert staged.server.ready
+
+
+def test_any_time_is_waited_for(kind: str) -> None:
+    """What a system waits for at a time fits in 32 bits of milliseconds."""
+    long = 1e18
+    with serving(
+        kind, handshake_timeout=long, idle_timeout=long, command_timeout=long, keepalive=32_767
+    ) as staged:
+        with Peer(staged.address, "gate") as peer:
+            assert peer.line() == b"ANSWER\n"
+            ending = _in_thread(lambda: staged.shutdown(float("inf")))
+            staged.seen.wait("draining")
+            peer.send(b"200 result=0\n")
+            staged.open_gate()
+            assert peer.line() == b"NOOP\n"
+            peer.send(b"200 result=0\n")
+            assert peer.ends()
+        ending.join()
+
+
+def test_a_network_may_be_an_object_or_within_ipv6(kind: str) -> None:
+    for allowed in (
+        ipaddress.ip_network("127.0.0.0/8"),
+        ipaddress.ip_address("127.0.0.1"),
+        "::ffff:127.0.0.0/104",
+    ):
+        with (
+            serving(kind, allowed_networks=allowed) as staged,
+            Peer(staged.address, "echo") as peer,
+        ):
+            assert len(staged.server.limits.allowed_networks) == 1
+            assert peer.line() == b"NOOP\n"
+
+
+def test_a_unix_socket_is_served(kind: str, short_folder: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as peer:
+        listener.bind(str(short_folder / "agi"))
+        listener.listen()
+        peer.settimeout(10)
+        with serving(kind, listener=listener) as staged:
+            assert staged.address == (str(short_folder / "agi"), 0)
+            peer.connect(staged.address[0])
+            peer.sendall(environment("echo"))
+            assert peer.recv(100) == b"NOOP\n"
 
 
 def _in_thread(job: Callable[[], object]) -> threading.Thread:

@@ -16,7 +16,7 @@ from pystrix_typed.agi.aio_accepting import Acceptor
 from pystrix_typed.agi.limits import Limits
 from pystrix_typed.agi.listening import hear_again, turn_deaf
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux drops what asks to connect")
 
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
-__all__ = ["PROGRAMS", "ROOT", "Service", "alive", "load", "service", "write"]
+__all__ = ["PATIENCE", "PROGRAMS", "ROOT", "Service", "alive", "load", "service", "write"]
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 #: ``talk`` gives as many commands as the query says; each call first says which process serves it.
 PROGRAMS = {

@@ -19,7 +19,7 @@ from pystrix_typed.cli.app import app
 from pystrix_typed.testing import RecordedCall
 from tests.servers.stage import Peer
 
-from .service import ROOT, service, write
+from .service import PATIENCE, ROOT, service, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -174,7 +174,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with service(tmp_path, f"--record={tmp_path / 'file' / 'calls'}") as running:
         running.wait("cannot record in .*: Not a directory")
-        assert running.process.wait(20) == 1
+        assert running.process.wait(PATIENCE) == 1
 
 
 def test_a_level_hides_what_is_below(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_program_that_listens_already_is_told(tmp_path: Path) -> None:
     with (tmp_path / "app.py").open("a") as file:
         file.write("server.bind()\n")
     with service(tmp_path) as running:
-        assert running.process.wait(20) == 1
+        assert running.process.wait(PATIENCE) == 1
         running.wait(r"app listens already: leave bind\(\) and server_address to the service")
         running.wait("<end>")
     assert "Traceback" not in "\n".join(running.lines)

@@ -15,7 +15,8 @@ from pystrix_typed.agi.exceptions import AGIProtocolError
 from pystrix_typed.agi.handlers import check_result, outcome_of
 from pystrix_typed.agi.listening import SETTLE, hear_again, turn_deaf
 from pystrix_typed.agi.observing import Call, current_call
-from pystrix_typed.agi.service import Service, limits_of
+from pystrix_typed.agi.options import check_drain, check_hook, limits_of
+from pystrix_typed.agi.service import Service
 from pystrix_typed.agi.signals import ENDING, RELOADING, Turns
 
 if TYPE_CHECKING:
@@ -92,8 +93,8 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         listener: A listening socket to adopt, see `adopt`.
 
     Raises:
-        TypeError: A limit is not of its type.
-        ValueError: A limit is out of range.
+        TypeError: An option is not of its type.
+        ValueError: An option is out of range.
     """
 
     _awaits = True
@@ -137,6 +138,7 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
             proxies=proxies,
         )
         super().__init__(interface, port, limits, verify_values, observers, on_command)
+        check_hook("on_error", on_error)
         self.debug = debug
         self._on_error = on_error
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -199,7 +201,9 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
             OSError: The address is taken, or not one of this machine.
             RuntimeError: It is serving already, or signals were asked for outside of the main
                 thread.
+            ValueError: `drain` is negative.
         """
+        check_drain(drain)
         if self._stopping.is_set():
             return
         if self._loop is not None:
@@ -231,6 +235,7 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
             drain: See `shutdown`.
         """
         if drain is not None:
+            check_drain(drain)
             until = asyncio.get_running_loop().time() + drain
             self._drain_until = min(until, self._drain_until or until)
         self._stopping.set()

@@ -38,10 +38,10 @@ class Limits:
             handler has forgotten it. None: never. A command under way is not idle.
         command_timeout: Seconds until a command is abandoned, unless `execute` says otherwise.
             None, because EXEC Dial lasts as long as people talk.
-        keepalive: Seconds of silence after which TCP asks whether the peer is still there; three
-            unanswered questions later the connection is lost. 0 or None: never. What was sent and
-            is not taken in that time, by a peer that is gone or never reads, ends it as well
-            (Linux).
+        keepalive: Seconds of silence, 32,767 at most, after which TCP asks whether the peer is
+            still there; three unanswered questions later the connection is lost. 0 or None: never.
+            What was sent and is not taken in that time, by a peer that is gone or never reads, ends
+            it as well (Linux).
         backlog: Connections that the system completes before the server accepts them.
         allowed_networks: Who may connect; empty for everyone. Anyone else is turned away before
             anything is read.
@@ -74,6 +74,8 @@ class Limits:
                     raise TypeError(f"{field.name} must be an int, not {value!r}")
                 if value < least:
                     raise ValueError(f"{field.name} must be at least {least}, not {value}")
+                if field.name == "backlog" and value > _LONGEST_BACKLOG:
+                    raise ValueError(f"backlog must be at most {_LONGEST_BACKLOG}, not {value}")
             elif value is not None:
                 if isinstance(value, bool) or not isinstance(value, (int, float)):
                     raise TypeError(f"{field.name} must be seconds or None, not {value!r}")
@@ -82,6 +84,10 @@ class Limits:
                     raise ValueError(
                         f"{field.name} must be a positive number of seconds, not {value!r}; None "
                         f"is for none"
+                    )
+                if field.name == "keepalive" and value > _LONGEST_SILENCE:
+                    raise ValueError(
+                        f"keepalive must be at most {_LONGEST_SILENCE} seconds, not {value!r}"
                     )
 
     @property
@@ -103,6 +109,8 @@ class Limits:
         Raises:
             OSError: The peer is gone already.
         """
+        if connection.family not in (socket.AF_INET, socket.AF_INET6):
+            return  # a Unix socket: its other end is this machine's, and gone when it is
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not self.keepalive:
             return
@@ -124,6 +132,17 @@ class Limits:
                 connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
+#: Seconds that TCP lets one choose (Linux's MAX_TCP_KEEPIDLE): it refuses more.
+_LONGEST_SILENCE = 32_767
+_LONGEST_BACKLOG = 2**31 - 1
+#: Bits in front of an IPv4 address within IPv6.
+_MAPPED = 96
+_OBJECTS = (
+    ipaddress.IPv4Network,
+    ipaddress.IPv6Network,
+    ipaddress.IPv4Address,
+    ipaddress.IPv6Address,
+)
 _NETWORKS = ("allowed_networks", "proxies")
 _COUNTS = {
     "max_calls": 1,
@@ -139,17 +158,31 @@ def networks(values: Iterable[NetworkLike] | str) -> tuple[Network, ...]:
     """Give networks for what names them: texts such as ``"10.0.0.0/8"``, ``"::1"``.
 
     Raises:
+        TypeError: It is nothing that could name one.
         ValueError: One is no network.
     """
-    if isinstance(values, str):
-        values = [values]
-    found: list[Network] = []
-    for value in values:
-        try:
-            found.append(ipaddress.ip_network(value))
-        except ValueError as error:
-            raise ValueError(f"{value!r} is no address and no network: {error}") from None
-    return tuple(found)
+    if isinstance(values, (str, *_OBJECTS)):
+        values = [values]  # going through a network would give each of its addresses
+    try:
+        given = list(values)
+    except TypeError:
+        raise TypeError(f"networks must be a list of texts, not {values!r}") from None
+    return tuple(_network(value) for value in given)
+
+
+def _network(value: object) -> Network:
+    # To `ipaddress` numbers and bytes are addresses, too: a misunderstanding, here.
+    if not isinstance(value, (str, *_OBJECTS)):
+        raise TypeError(f"a network must be a text such as '10.0.0.0/8', not {value!r}")
+    try:
+        found = ipaddress.ip_network(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no address and no network: {error}") from None
+    mapped = getattr(found.network_address, "ipv4_mapped", None)
+    if mapped is None or found.prefixlen < _MAPPED:
+        return found
+    # ::ffff:10.0.0.0/104 is 10.0.0.0/8, and peers are compared with that.
+    return ipaddress.IPv4Network((mapped, found.prefixlen - _MAPPED))
 
 
 def _among(host: str, known: tuple[Network, ...]) -> bool:

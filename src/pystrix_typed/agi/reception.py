@@ -24,13 +24,15 @@ if TYPE_CHECKING:
     from pystrix_typed.agi.limits import Limits
     from pystrix_typed.agi.observing import Observers
 
-__all__ = ["Reception"]
+__all__ = ["LONGEST_WAIT", "Reception"]
 
 _log = logging.getLogger("pystrix_typed.agi.server")
 
 #: Seconds to let go by when no connection can be accepted (no descriptors left, say): the
 #: listener stays readable meanwhile, and trying at once again would burn the processor.
 _PAUSE = 0.1
+#: Seconds to wait at a time, whatever there is to wait for: systems count these in few bits.
+LONGEST_WAIT = 3600.0
 _AT_ONCE = 64
 _CHUNK = 65_536
 
@@ -172,7 +174,7 @@ class Reception:
                 moments.append(first)
         if self._resume_at:
             moments.append(self._resume_at)
-        return max(0.0, min(moments) - monotonic()) if moments else None
+        return min(max(0.0, min(moments) - monotonic()), LONGEST_WAIT) if moments else None
 
     def accept(self, most: int) -> bool:
         """Accept connections that are there; tell whether there were fewer than `most`."""

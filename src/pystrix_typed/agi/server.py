@@ -14,9 +14,10 @@ from pystrix_typed.agi.handlers import check_result, outcome_of
 from pystrix_typed.agi.handshake import FRESH
 from pystrix_typed.agi.listening import SETTLE, hear_again, turn_deaf
 from pystrix_typed.agi.observing import Call, current_call
+from pystrix_typed.agi.options import check_drain, check_hook, limits_of
 from pystrix_typed.agi.pool import Pool
-from pystrix_typed.agi.reception import Reception
-from pystrix_typed.agi.service import Service, limits_of
+from pystrix_typed.agi.reception import LONGEST_WAIT, Reception
+from pystrix_typed.agi.service import Service
 from pystrix_typed.agi.signals import Signals, Turns
 
 if TYPE_CHECKING:
@@ -98,8 +99,8 @@ class FastAGIServer(Service[FastAGI, object]):
         timeout: Seconds that `handle_request` waits for a call; None for as long as it takes.
 
     Raises:
-        TypeError: A limit is not of its type.
-        ValueError: A limit is out of range.
+        TypeError: An option is not of its type.
+        ValueError: An option is out of range.
     """
 
     def __init__(
@@ -144,6 +145,7 @@ class FastAGIServer(Service[FastAGI, object]):
         super().__init__(interface, port, limits, verify_values, observers, on_command)
         self.timeout: float | None = None
         self.daemon_threads = daemon_threads
+        check_hook("on_error", on_error)
         self.debug = debug
         self._on_error = on_error
         self._arrange()
@@ -208,8 +210,9 @@ class FastAGIServer(Service[FastAGI, object]):
         Raises:
             OSError: The address is taken, or not one of this machine.
             RuntimeError: Another thread serves already.
-            ValueError: Signals were asked for outside of the main thread.
+            ValueError: Signals were asked for outside of the main thread, or `drain` is negative.
         """
+        check_drain(drain)
         with self._lock:
             if self._stopping:
                 return
@@ -259,7 +262,12 @@ class FastAGIServer(Service[FastAGI, object]):
         Args:
             drain: Seconds that the calls under way have to end by themselves; then the server ends
                 them, the oldest first. None lets them go on by themselves.
+
+        Raises:
+            ValueError: `drain` is negative.
         """
+        if drain is not None:
+            check_drain(drain)
         with self._lock:
             self._stopping = True
             if drain is not None:
@@ -439,7 +447,7 @@ class FastAGIServer(Service[FastAGI, object]):
         if self._reception.is_open:
             self._reception.step(until)
         else:
-            self._ended.wait(max(0.0, until - monotonic()))
+            self._ended.wait(min(max(0.0, until - monotonic()), LONGEST_WAIT))
             self._ended.clear()
 
     @property

@@ -11,19 +11,19 @@ from time import monotonic
 from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar, cast
 
 from pystrix_typed.agi import core, handlers
-from pystrix_typed.agi.limits import Limits, networks
 from pystrix_typed.agi.logs import CallLog
 from pystrix_typed.agi.observing import Observers
+from pystrix_typed.agi.options import check_address, check_hook, check_listener, observers_of
 from pystrix_typed.agi.routing import Request, Route, Router, request_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pystrix_typed.agi.core.environment import Environment
-    from pystrix_typed.agi.limits import NetworkLike
+    from pystrix_typed.agi.limits import Limits
     from pystrix_typed.agi.observing import Call, CommandEvent, Observer
 
-__all__ = ["Service", "State", "limits_of"]
+__all__ = ["Service", "State"]
 
 _log = logging.getLogger("pystrix_typed.agi.server")
 
@@ -33,43 +33,6 @@ T = TypeVar("T")
 #: ``idle`` before it serves, ``full`` when it takes no further call, ``draining`` while the last
 #: calls go on, ``stopped`` at the end.
 State: TypeAlias = Literal["idle", "serving", "full", "draining", "stopped"]
-
-
-def limits_of(
-    *,
-    max_calls: int,
-    queue: int,
-    max_handshakes: int,
-    handshake_timeout: float | None,
-    max_environment: int,
-    max_reply: int,
-    idle_timeout: float | None,
-    command_timeout: float | None,
-    keepalive: float | None,
-    backlog: int,
-    allowed_networks: Iterable[NetworkLike] | str,
-    proxies: Iterable[NetworkLike] | str,
-) -> Limits:
-    """Build the limits from a server's options.
-
-    Raises:
-        TypeError: One has the wrong type.
-        ValueError: One is out of range, or a network is none.
-    """
-    return Limits(
-        max_calls=max_calls,
-        queue=queue,
-        max_handshakes=max_handshakes,
-        handshake_timeout=handshake_timeout,
-        max_environment=max_environment,
-        max_reply=max_reply,
-        idle_timeout=idle_timeout,
-        command_timeout=command_timeout,
-        keepalive=keepalive,
-        backlog=backlog,
-        allowed_networks=networks(allowed_networks),
-        proxies=networks(proxies),
-    )
 
 
 def name_of(listener: socket.socket) -> tuple[str, int]:
@@ -111,12 +74,14 @@ class Service(Generic[S, T]):
         observers: Iterable[Observer],
         on_command: Callable[[Call, CommandEvent], object] | None,
     ) -> None:
+        check_address(interface, port)
+        check_hook("on_command", on_command)
         _load_everything()
         self.limits: Limits = limits
         self.verify_values = verify_values
         self._address: tuple[str, int] = (interface, port)
         self._router: Router[S, T] = Router()
-        given = tuple(observers)
+        given = observers_of(observers)
         logs = [each for each in given if isinstance(each, CallLog)]
         #: Logs how calls ended, and whatever else may hold what callers keyed in.
         self._call_log = logs[0] if logs else CallLog()
@@ -175,7 +140,9 @@ class Service(Generic[S, T]):
 
         Raises:
             RuntimeError: The server listens already.
+            TypeError: It is no socket.
         """
+        check_listener(listener)
         with self._lock:
             if self._listener is not None:
                 raise RuntimeError("the server listens already")
@@ -190,10 +157,11 @@ class Service(Generic[S, T]):
 
         Raises:
             RuntimeError: The server serves already.
+            TypeError: One is none.
         """
         if self._state != "idle":
             raise RuntimeError("observers are added before the server serves")
-        self._observers.add(observers)
+        self._observers.add(observers_of(observers))
 
     @property
     def observers(self) -> tuple[Observer, ...]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pystrix_typed.agi import logs
 from pystrix_typed.agi.health import HealthServer
-from pystrix_typed.agi.limits import networks
+from pystrix_typed.agi.limits import Limits, networks
+from pystrix_typed.agi.options import check_drain
 from pystrix_typed.cli.problem import Problem
 from pystrix_typed.serving import listening
 from pystrix_typed.serving.master import Master
@@ -133,7 +134,7 @@ def _run(
 
 
 def _plan(service: Service) -> Plan:
-    limits: dict[str, object] = {"backlog": service.backlog}
+    limits: dict[str, Any] = {"backlog": service.backlog}
     for name in (
         "max_calls",
         "queue",
@@ -153,6 +154,8 @@ def _plan(service: Service) -> Plan:
         limits["allowed_networks"] = networks(service.allow)
     if service.proxy:
         limits["proxies"] = networks(service.proxy)
+    Limits(**limits)  # or each worker would find out what is wrong
+    check_drain(service.drain)
     return Plan(
         target=service.target,
         folder=service.folder.resolve(),

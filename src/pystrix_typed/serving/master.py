@@ -27,6 +27,8 @@ import time
 from typing import TYPE_CHECKING
 
 from pystrix_typed.agi.listening import SETTLE, turn_deaf
+from pystrix_typed.agi.reception import LONGEST_WAIT
+from pystrix_typed.agi.service import name_of
 from pystrix_typed.serving import listening
 from pystrix_typed.serving.crew import Crew, Worker
 
@@ -87,7 +89,7 @@ class Master:
     ) -> None:
         self._plan = plan
         self._listener: socket.socket | None = listener
-        self._address: tuple[str, int] = listener.getsockname()[:2]
+        self._address: tuple[str, int] = name_of(listener)
         self._owned = owned
         self._backlog = backlog
         self._notifier = notifier
@@ -171,7 +173,7 @@ class Master:
             moments.append(now + self._watch.interval)
         if self._notifier.interval is not None:
             moments.append(self._alive_at + self._notifier.interval)
-        return max(0.0, min(moments) - now) if moments else None
+        return min(max(0.0, min(moments) - now), LONGEST_WAIT) if moments else None
 
     def _take_signal(self, number: int) -> None:
         if number in {signal.SIGTERM, signal.SIGINT}:
@@ -302,7 +304,8 @@ class Master:
         self._ending = seconds
         self._crew.cease()
         if first:
-            _log.info("ending: calls have %g seconds", seconds)
+            if not self._crew.failed:  # or all has been said
+                _log.info("ending: calls have %g seconds", seconds)
             self._notifier.send(STOPPING="1", STATUS="draining")
         if first and self._owned and self._listener is not None and self._closing is None:
             self._give_up_port()

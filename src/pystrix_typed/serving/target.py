@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
+from inspect import iscoroutine
 from typing import TYPE_CHECKING, TypeAlias
 
 from pystrix_typed.agi.aio_server import FastAGIServer as AioServer
@@ -45,7 +46,7 @@ def load(target: str, folder: Path) -> AnyServer:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise Unservable(f"there is no module {name!r} in {folder} or installed") from None
         raise Unservable(_told(f"importing {name!r} failed", error)) from error
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise Unservable(_told(f"importing {name!r} failed", error)) from error
     try:
         found: object = getattr(module, attribute)
@@ -54,14 +55,18 @@ def load(target: str, folder: Path) -> AnyServer:
     if isinstance(found, (FastAGIServer, AioServer)):
         return found
     if not callable(found):
-        raise Unservable(f"{target} is a {type(found).__name__}, and not a FastAGIServer")
+        raise Unservable(f"{target} is no FastAGIServer, but of the type {type(found).__name__}")
     try:
         made: object = found()
-    except Exception as error:
+    except BaseException as error:
         raise Unservable(_told(f"calling {target} failed", error)) from error
     if isinstance(made, (FastAGIServer, AioServer)):
         return made
-    raise Unservable(f"{target} gave a {type(made).__name__}, and not a FastAGIServer")
+    if iscoroutine(made):
+        made.close()  # or Python would warn that nobody has awaited it
+    raise Unservable(
+        f"{target} gave no FastAGIServer, but what is of the type {type(made).__name__}"
+    )
 
 
 def _told(what: str, error: BaseException) -> str:
@@ -69,6 +74,8 @@ def _told(what: str, error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     places = [frame for frame in frames if "importlib" not in frame.filename]
     where = f" ({places[-1].filename}, line {places[-1].lineno})" if places else ""
+    said = str(error)
     if isinstance(error, SyntaxError):
-        where = f" ({error.filename}, line {error.lineno})"
-    return f"{what}: {type(error).__name__}: {error}{where}"
+        said, where = error.msg, f" ({error.filename}, line {error.lineno})"
+    kind = type(error).__name__
+    return " ".join(f"{what}: {kind}{said and ': '}{said}{where}".splitlines())
