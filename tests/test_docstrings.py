@@ -85,7 +85,7 @@ def whole(text: str) -> str:
     }
     things = [code for name, code in THINGS.items() if name not in defined]
     if "agi.aio" in text:
-        things = [code.replace("agi.", "agi.aio.") for code in things]
+        things = [code.replace("agi.FastAGIServer(", "agi.aio.FastAGIServer(") for code in things]
     if waits(tree):
         text = f"async def piece() -> None:\n{textwrap.indent(text, '    ')}"
     return "\n".join([PRELUDE, *things, "", "", text, ""])

@@ -219,7 +219,11 @@ def texts() -> list[str]:
 def test_the_line_of_the_log_is_such_a_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "pystrix_typed.agi.calls")
     server = agi.FastAGIServer(port=0)
-    server.script("pay")(lambda session, request: session.execute(core.Answer()))
+
+    @server.script("pay")
+    def pay(session: agi.FastAGI, request: agi.Request) -> None:
+        session.execute(core.Answer())
+
     with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         SimulatedAsterisk().call_server(*server.server_address, "pay", caller=Caller("200"))
