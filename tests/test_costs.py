@@ -30,8 +30,8 @@ COMMANDS = 50
 
 #: Python functions and generators that are entered for one command, the action's own three (its
 #: words, what its reply means, its result) among them.
-BLOCKING_CALLS = 23
-ASYNCIO_CALLS = 23
+BLOCKING_CALLS = 22
+ASYNCIO_CALLS = 22
 
 
 class Counting(socket.socket):

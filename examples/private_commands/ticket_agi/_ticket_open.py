@@ -113,6 +113,6 @@ class TicketOpen(Action["TicketResult"]):
             )
         if int(result) >= 1:
             reply.outcome = "opened"
-            return results.TicketResult(number=int(result), position=int(reply.pairs["position"]))
+            return results.TicketResult(int(result), int(reply.pairs["position"]))
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

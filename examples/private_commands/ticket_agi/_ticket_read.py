@@ -62,12 +62,7 @@ class TicketRead(Action["DigitResult"]):
         assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
 
     def _words(self) -> str:
-        return " ".join(
-            (
-                str(self.number),
-                text(self.escape_digits),
-            )
-        )
+        return f"{self.number} {text(self.escape_digits)}"
 
     def _read(self, reply: Reply) -> DigitResult:
         result = reply.result or ""
@@ -76,9 +71,9 @@ class TicketRead(Action["DigitResult"]):
             raise self._error(agi.AGIAppError, reply, "there is no such ticket")
         if result == "0":
             reply.outcome = "completed"
-            return agi.core.DigitResult(digit=None)
+            return agi.core.DigitResult(None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
-            return agi.core.DigitResult(digit=chr(int(result)))
+            return agi.core.DigitResult(chr(int(result)))
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

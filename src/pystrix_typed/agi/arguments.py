@@ -56,8 +56,7 @@ def string(
 ) -> str:
     """Check a text: one word on the wire, whatever it holds."""
     if (
-        isinstance(value, str)
-        and value.__class__ is str
+        type(value) is str
         and value.isprintable()
         and value.isascii()
         and not forbids
@@ -100,14 +99,7 @@ def path(
     action: AnyAction, name: str, value: object, *, forbids: str = "", allow_empty: bool = True
 ) -> str:
     """Check a file name: a str, or anything that `os.fspath` gives one for."""
-    if (
-        isinstance(value, str)
-        and value.__class__ is str
-        and value
-        and value.isprintable()
-        and value.isascii()
-        and not forbids
-    ):
+    if type(value) is str and value and value.isprintable() and value.isascii() and not forbids:
         return value  # as in `string`
     given = value
     if not isinstance(value, str) and hasattr(type(value), "__fspath__"):
@@ -123,7 +115,7 @@ def path(
 
 def digits(action: AnyAction, name: str, value: object) -> str:
     """Check telephone keys, as a text or an iterable of keys: 0-9, A-D, ``*`` and ``#``."""
-    if isinstance(value, str) and value.__class__ is str and not value.strip(DTMF):
+    if type(value) is str and not value.strip(DTMF):
         return value
     keys = "".join(_texts(action, name, value, "key")).upper()
     for key in keys:
@@ -190,6 +182,8 @@ def integer(
     high: int | None = INT32[1],
 ) -> int:
     """Check a whole number."""
+    if type(value) is int and (low is None or value >= low) and (high is None or value <= high):
+        return value  # as in `string`
     if isinstance(value, bool) or not isinstance(value, int):
         _wrong(TypeError, action, name, value, f"must be an int, not {type(value).__name__}")
     _within(action, name, value, value, low, high)

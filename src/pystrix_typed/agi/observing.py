@@ -26,10 +26,13 @@ from pystrix_typed.agi.exceptions import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import TypeAlias
 
     from pystrix_typed.agi.record import AnyAction
     from pystrix_typed.agi.routing import Request
     from pystrix_typed.agi.wire import Reply
+
+    _Values: TypeAlias = tuple[AnyAction, str, float, object | None, BaseException | None]
 
 __all__ = ["Call", "CommandEvent", "Observer", "Observers", "Peer", "current_call", "tell_command"]
 
@@ -69,8 +72,13 @@ class CommandEvent(NamedTuple):
     error: BaseException | None
 
 
-#: Makes an event of its values, sooner than calling the class does.
-_event = CommandEvent._make
+if TYPE_CHECKING:
+
+    def _new(_kind: type[CommandEvent], _values: _Values) -> CommandEvent: ...
+
+else:
+    # Sooner than by the class, whose own way is a function of Python's.
+    _new = tuple.__new__
 
 # Call ids are short, and differ between the processes of one service.
 _numbers = count(1)
@@ -209,7 +217,7 @@ def tell_command(
     if error is not None:
         outcome = _outcome_of(error, outcome)
     try:
-        on_command(_event((action, outcome, seconds, result, error)))
+        on_command(_new(CommandEvent, (action, outcome, seconds, result, error)))
     except Exception as failure:  # noqa: BLE001 - as in _tell, which would cost one call more
         _log_failure(on_command, failure)
 

@@ -6,6 +6,8 @@ import threading
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+from pystrix_typed.agi import pace
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -82,6 +84,7 @@ class Pool:
             if not self._threads:
                 raise
             return False
+        pace.count(1)
         return True
 
     def _work(self, job: Callable[[], object]) -> None:
@@ -98,6 +101,7 @@ class Pool:
         finally:
             with self._lock:
                 self._threads.discard(me)
+                pace.count(-1)
                 self._gone.notify_all()
 
     def _next(self) -> Callable[[], object] | None:

@@ -41,7 +41,15 @@ from __future__ import annotations
 # pyright: reportPrivateUsage=false
 from pystrix_typed import agi
 from pystrix_typed.agi.stream import NUDGE, Stream, without_notices
-from pystrix_typed.agi.wire import LINE_LIMIT_BEFORE_8K, line_limit, parse, variables_of, version
+from pystrix_typed.agi.wire import (
+    LINE_LIMIT_BEFORE_8K,
+    encode,
+    line_limit,
+    parse,
+    parse_success,
+    variables_of,
+    version,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -213,7 +221,7 @@ class Protocol(Stream):
         """
         if action._newest > self.asterisk_version:
             self._refuse_version(action)
-        line = action.line
+        line = encode(action.command, action._words())
         if len(line) > self._max_line:
             raise ValueError(
                 f"{action.command}: the command line has {len(line)} bytes, and this version of "
@@ -242,7 +250,7 @@ class Protocol(Stream):
         value = action._multiline and got.startswith(_VALUE)
         if value and (self._verify_values or len(got) >= _ONE_SEGMENT or not got.endswith(b")\n")):
             return None
-        reply = parse(got[:-1], value)
+        reply = parse_success(got[:-1], value)
         try:
             result = action._read(reply)
         except Exception:  # noqa: BLE001 - `finish` says what it means

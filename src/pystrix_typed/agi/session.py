@@ -370,7 +370,7 @@ class Session:
         except OSError:
             gone = True
         finally:
-            if gone or progress == [size] or sum(progress) in (0, size):
+            if gone or not progress or progress[0] == size or sum(progress) == size:
                 self._protocol.sending = False
 
     def _read(self, until: float | None) -> bytes | None:

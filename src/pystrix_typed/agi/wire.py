@@ -32,6 +32,7 @@ __all__ = [
     "line_limit",
     "number",
     "parse",
+    "parse_success",
     "reply_code",
     "speech_results",
     "text",
@@ -211,16 +212,7 @@ def parse(raw: bytes, multiline: bool = False) -> Reply:
             at the last parenthesis.
     """
     if raw.startswith(b"200 result="):
-        reply = Reply(200, raw)
-        reply.result, _, rest = raw[11:].decode("utf-8", "surrogateescape").partition(" ")
-        if rest:
-            # Most replies are a number, and perhaps one pair.
-            key, equals, value = rest.partition("=")
-            if equals and key.isalnum() and " " not in value:
-                reply.pairs[key] = value
-            else:
-                _read_rest(reply, rest, multiline)
-        return reply
+        return parse_success(raw, multiline)
     code = int(raw[:3])
     reply = Reply(code, raw)
     words = raw[4:].decode("utf-8", "surrogateescape")
@@ -236,6 +228,20 @@ def parse(raw: bytes, multiline: bool = False) -> Reply:
     reply.result, _, rest = words[7:].partition(" ")
     if rest:
         _read_rest(reply, rest, multiline)
+    return reply
+
+
+def parse_success(raw: bytes, multiline: bool = False) -> Reply:
+    """Take apart a reply that begins with ``200 result=``, as nearly all do; see `parse`."""
+    reply = Reply(200, raw)
+    reply.result, _, rest = raw[11:].decode("utf-8", "surrogateescape").partition(" ")
+    if rest:
+        # Most replies are a number, and perhaps one pair.
+        key, equals, value = rest.partition("=")
+        if equals and key.isalnum() and " " not in value:
+            reply.pairs[key] = value
+        else:
+            _read_rest(reply, rest, multiline)
     return reply
 
 

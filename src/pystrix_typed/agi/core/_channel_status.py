@@ -98,6 +98,6 @@ class ChannelStatus(Action["ChannelStatusResult"]):
             reply.outcome = "state"
             from .enumerations import ChannelState
 
-            return results.ChannelStatusResult(state=ChannelState(int(result)))
+            return results.ChannelStatusResult(ChannelState(int(result)))
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

@@ -174,24 +174,20 @@ class ControlStreamFile(Action["ControlledPlaybackResult"]):
             )
         if result == "0" and reply.pairs.get("endpos") == "-1":
             reply.outcome = "completed"
-            return results.ControlledPlaybackResult(digit=None, offset=None, ended_by="end")
+            return results.ControlledPlaybackResult(None, None, "end")
         if result == "0" and "endpos" in reply.pairs:
             reply.outcome = "stopped"
-            return results.ControlledPlaybackResult(
-                digit=None, offset=int(reply.pairs["endpos"]), ended_by="stopped"
-            )
+            return results.ControlledPlaybackResult(None, int(reply.pairs["endpos"]), "stopped")
         if 35 <= int(result) <= 68 and "endpos" in reply.pairs:
             reply.outcome = "digit"
             return results.ControlledPlaybackResult(
-                digit=chr(int(result)), offset=int(reply.pairs["endpos"]), ended_by="digit"
+                chr(int(result)), int(reply.pairs["endpos"]), "digit"
             )
         if result == "0":
             reply.outcome = "completed-without-position"
-            return results.ControlledPlaybackResult(digit=None, offset=None, ended_by="end")
+            return results.ControlledPlaybackResult(None, None, "end")
         if 35 <= int(result) <= 68:
             reply.outcome = "digit-without-position"
-            return results.ControlledPlaybackResult(
-                digit=chr(int(result)), offset=None, ended_by="digit"
-            )
+            return results.ControlledPlaybackResult(chr(int(result)), None, "digit")
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

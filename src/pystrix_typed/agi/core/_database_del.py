@@ -69,12 +69,7 @@ class DatabaseDel(Action[None]):
         assign(self, "key", agi.arguments.string(self, "key", key))
 
     def _words(self) -> str:
-        return " ".join(
-            (
-                text(self.family),
-                text(self.key),
-            )
-        )
+        return f"{text(self.family)} {text(self.key)}"
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""

@@ -126,9 +126,9 @@ class DatabaseDeltree(Action["DeltreeResult"]):
         result = reply.result or ""
         if result == "0":
             reply.outcome = "deleted"
-            return results.DeltreeResult(deleted=True)
+            return results.DeltreeResult(True)
         if result == "1":
             reply.outcome = "nothing-deleted"
-            return results.DeltreeResult(deleted=False)
+            return results.DeltreeResult(False)
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

@@ -83,18 +83,13 @@ class DatabaseGet(Action["DatabaseGetResult"]):
         assign(self, "key", agi.arguments.string(self, "key", key))
 
     def _words(self) -> str:
-        return " ".join(
-            (
-                text(self.family),
-                text(self.key),
-            )
-        )
+        return f"{text(self.family)} {text(self.key)}"
 
     def _read(self, reply: Reply) -> DatabaseGetResult:
         result = reply.result or ""
         if result == "1" and reply.data is not None:
             reply.outcome = "value"
-            return results.DatabaseGetResult(value=reply.data)
+            return results.DatabaseGetResult(reply.data)
         if result == "0":
             reply.outcome = "missing"
             raise self._error(

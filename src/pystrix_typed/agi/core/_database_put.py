@@ -70,13 +70,7 @@ class DatabasePut(Action[None]):
         assign(self, "value", agi.arguments.string(self, "value", value))
 
     def _words(self) -> str:
-        return " ".join(
-            (
-                text(self.family),
-                text(self.key),
-                text(self.value),
-            )
-        )
+        return f"{text(self.family)} {text(self.key)} {text(self.value)}"
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""

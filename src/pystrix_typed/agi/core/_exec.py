@@ -123,12 +123,7 @@ class Exec(Action["ExecResult"]):
         assign(self, "options", agi.arguments.options(self, "options", options))
 
     def _words(self) -> str:
-        return " ".join(
-            (
-                text(self.application),
-                text(self.options),
-            )
-        )
+        return f"{text(self.application)} {text(self.options)}"
 
     def _read(self, reply: Reply) -> ExecResult:
         result = reply.result or ""
@@ -141,6 +136,6 @@ class Exec(Action["ExecResult"]):
             )
         if result == "1":
             reply.outcome = "value-and-usage"
-            return results.ExecResult(value=int(result))
+            return results.ExecResult(int(result))
         reply.outcome = "value"
-        return results.ExecResult(value=int(result))
+        return results.ExecResult(int(result))

@@ -107,13 +107,7 @@ class GetData(Action["GetDataResult"]):
         assign(self, "max_digits", agi.arguments.integer(self, "max_digits", max_digits, 1, 1023))
 
     def _words(self) -> str:
-        return " ".join(
-            (
-                text(self.filename),
-                str(self.timeout),
-                str(self.max_digits),
-            )
-        )
+        return f"{text(self.filename)} {self.timeout} {self.max_digits}"
 
     def _read(self, reply: Reply) -> GetDataResult:
         result = reply.result or ""
@@ -126,6 +120,6 @@ class GetData(Action["GetDataResult"]):
             )
         if reply.data == "timeout":
             reply.outcome = "timed-out"
-            return results.GetDataResult(digits=result, timed_out=True)
+            return results.GetDataResult(result, True)
         reply.outcome = "entered"
-        return results.GetDataResult(digits=result, timed_out=False)
+        return results.GetDataResult(result, False)

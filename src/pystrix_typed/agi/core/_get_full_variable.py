@@ -110,9 +110,9 @@ class GetFullVariable(Action["VariableResult"]):
         result = reply.result or ""
         if result == "1" and reply.data is not None:
             reply.outcome = "value"
-            return results.VariableResult(value=reply.data)
+            return results.VariableResult(reply.data)
         if result == "0":
             reply.outcome = "unknown-channel"
-            return results.VariableResult(value=None)
+            return results.VariableResult(None)
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

@@ -106,13 +106,7 @@ class GetOption(Action["PlaybackResult"]):
         assign(self, "timeout", agi.arguments.milliseconds(self, "timeout", timeout))
 
     def _words(self) -> str:
-        return " ".join(
-            (
-                text(self.filename),
-                text(self.escape_digits),
-                str(self.timeout),
-            )
-        )
+        return f"{text(self.filename)} {text(self.escape_digits)} {self.timeout}"
 
     def _read(self, reply: Reply) -> PlaybackResult:
         result = reply.result or ""
@@ -125,11 +119,9 @@ class GetOption(Action["PlaybackResult"]):
             )
         if result == "0":
             reply.outcome = "no-digit"
-            return results.PlaybackResult(digit=None, end_position=int(reply.pairs["endpos"]))
+            return results.PlaybackResult(None, int(reply.pairs["endpos"]))
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
-            return results.PlaybackResult(
-                digit=chr(int(result)), end_position=int(reply.pairs["endpos"])
-            )
+            return results.PlaybackResult(chr(int(result)), int(reply.pairs["endpos"]))
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

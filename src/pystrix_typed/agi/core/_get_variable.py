@@ -94,9 +94,9 @@ class GetVariable(Action["VariableResult"]):
         result = reply.result or ""
         if result == "1" and reply.data is not None:
             reply.outcome = "value"
-            return results.VariableResult(value=reply.data)
+            return results.VariableResult(reply.data)
         if result == "0":
             reply.outcome = "unset"
-            return results.VariableResult(value=None)
+            return results.VariableResult(None)
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

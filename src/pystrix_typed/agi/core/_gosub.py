@@ -131,23 +131,18 @@ class Gosub(Action["GosubResult"]):
         assign(self, "args", agi.arguments.routine_arguments(self, "args", args))
 
     def _words(self) -> str:
-        return " ".join(
-            (
-                text(self.context),
-                text(self.extension),
-                label(self.priority),
-                text(self.args),
-            )
+        return (
+            f"{text(self.context)} {text(self.extension)} {label(self.priority)} {text(self.args)}"
         )
 
     def _read(self, reply: Reply) -> GosubResult:
         result = reply.result or ""
         if reply.code == 200 and result == "0" and reply.text == "Gosub complete":
             reply.outcome = "returned"
-            return results.GosubResult(returned=True)
+            return results.GosubResult(True)
         if reply.code == 200 and result == "0" and reply.text == "Gosub complete (abnormal exit)":
             reply.outcome = "abnormal-exit"
-            return results.GosubResult(returned=False)
+            return results.GosubResult(False)
         if reply.code == 200 and result == "-1" and reply.text == "Gosub label not found":
             reply.outcome = "not-found"
             raise self._error(

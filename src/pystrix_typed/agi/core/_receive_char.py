@@ -91,12 +91,12 @@ class ReceiveChar(Action["ReceiveCharResult"]):
         result = reply.result or ""
         if result == "-1":
             reply.outcome = "timed-out"
-            return results.ReceiveCharResult(char=None, timed_out=True)
+            return results.ReceiveCharResult(None, True)
         if result == "0":
             reply.outcome = "empty"
-            return results.ReceiveCharResult(char=None, timed_out=False)
+            return results.ReceiveCharResult(None, False)
         if 1 <= int(result) <= 255:
             reply.outcome = "received"
-            return results.ReceiveCharResult(char=chr(int(result)), timed_out=False)
+            return results.ReceiveCharResult(chr(int(result)), False)
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

@@ -90,9 +90,9 @@ class ReceiveText(Action["ReceiveTextResult"]):
         result = reply.result or ""
         if result == "-1":
             reply.outcome = "timed-out"
-            return results.ReceiveTextResult(text=None)
+            return results.ReceiveTextResult(None)
         if result == "1" and reply.data is not None:
             reply.outcome = "received"
-            return results.ReceiveTextResult(text=reply.data)
+            return results.ReceiveTextResult(reply.data)
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

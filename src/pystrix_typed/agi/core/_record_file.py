@@ -177,15 +177,11 @@ class RecordFile(Action["RecordResult"]):
         if reply.data == "dtmf":
             reply.outcome = "digit"
             return results.RecordResult(
-                digit=chr(int(result)) if result != "0" else None,
-                end_position=int(reply.pairs["endpos"]),
-                ended_by="digit",
+                chr(int(result)) if result != "0" else None, int(reply.pairs["endpos"]), "digit"
             )
         if reply.data == "timeout":
             reply.outcome = "limit"
-            return results.RecordResult(
-                digit=None, end_position=int(reply.pairs["endpos"]), ended_by="timeout_or_silence"
-            )
+            return results.RecordResult(None, int(reply.pairs["endpos"]), "timeout_or_silence")
         if reply.data == "hangup":
             reply.outcome = "hangup"
             raise self._error(
@@ -196,9 +192,7 @@ class RecordFile(Action["RecordResult"]):
         if 35 <= int(result) <= 68 and reply.data == "randomerror":
             reply.outcome = "digit-before-recording"
             return results.RecordResult(
-                digit=chr(int(result)),
-                end_position=int(reply.pairs["endpos"]),
-                ended_by="digit_before_recording",
+                chr(int(result)), int(reply.pairs["endpos"]), "digit_before_recording"
             )
         if reply.data == "randomerror":
             reply.outcome = "no-beep"

@@ -125,9 +125,9 @@ class SayAlpha(Action["DigitResult"]):
             )
         if result == "0":
             reply.outcome = "completed"
-            return results.DigitResult(digit=None)
+            return results.DigitResult(None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
-            return results.DigitResult(digit=chr(int(result)))
+            return results.DigitResult(chr(int(result)))
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

@@ -84,12 +84,7 @@ class SayDate(Action["DigitResult"]):
         assign(self, "escape_digits", agi.arguments.digits(self, "escape_digits", escape_digits))
 
     def _words(self) -> str:
-        return " ".join(
-            (
-                str(self.seconds),
-                text(self.escape_digits),
-            )
-        )
+        return f"{self.seconds} {text(self.escape_digits)}"
 
     def _read(self, reply: Reply) -> DigitResult:
         result = reply.result or ""
@@ -102,9 +97,9 @@ class SayDate(Action["DigitResult"]):
             )
         if result == "0":
             reply.outcome = "completed"
-            return results.DigitResult(digit=None)
+            return results.DigitResult(None)
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
-            return results.DigitResult(digit=chr(int(result)))
+            return results.DigitResult(chr(int(result)))
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

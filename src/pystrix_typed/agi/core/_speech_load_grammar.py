@@ -62,12 +62,7 @@ class SpeechLoadGrammar(Action[None]):
         assign(self, "path", agi.arguments.path(self, "path", path))
 
     def _words(self) -> str:
-        return " ".join(
-            (
-                text(self.grammar),
-                text(self.path),
-            )
-        )
+        return f"{text(self.grammar)} {text(self.path)}"
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""

@@ -118,13 +118,7 @@ class SpeechRecognize(Action["SpeechRecognizeResult"]):
         assign(self, "offset", agi.arguments.samples(self, "offset", offset, 0, 2147483647))
 
     def _words(self) -> str:
-        return " ".join(
-            (
-                text(self.prompt),
-                str(self.timeout),
-                str(self.offset),
-            )
-        )
+        return f"{text(self.prompt)} {self.timeout} {self.offset}"
 
     def _read(self, reply: Reply) -> SpeechRecognizeResult:
         result = reply.result or ""
@@ -135,10 +129,10 @@ class SpeechRecognize(Action["SpeechRecognizeResult"]):
             from . import SpeechResult
 
             return results.SpeechRecognizeResult(
-                results=tuple([SpeechResult(*heard) for heard in speech_results(reply)]),
-                digit=None,
-                end_position=int(reply.pairs["endpos"]),
-                ended_by="speech",
+                tuple([SpeechResult(*heard) for heard in speech_results(reply)]),
+                None,
+                int(reply.pairs["endpos"]),
+                "speech",
             )
         if result == "1" and reply.data == "digit":
             reply.outcome = "digit"
@@ -147,10 +141,10 @@ class SpeechRecognize(Action["SpeechRecognizeResult"]):
             from . import SpeechResult
 
             return results.SpeechRecognizeResult(
-                results=tuple([SpeechResult(*heard) for heard in speech_results(reply)]),
-                digit=reply.pairs["digit"],
-                end_position=int(reply.pairs["endpos"]),
-                ended_by="digit",
+                tuple([SpeechResult(*heard) for heard in speech_results(reply)]),
+                reply.pairs["digit"],
+                int(reply.pairs["endpos"]),
+                "digit",
             )
         if result == "1" and reply.data == "timeout":
             reply.outcome = "timed-out"
@@ -159,10 +153,10 @@ class SpeechRecognize(Action["SpeechRecognizeResult"]):
             from . import SpeechResult
 
             return results.SpeechRecognizeResult(
-                results=tuple([SpeechResult(*heard) for heard in speech_results(reply)]),
-                digit=None,
-                end_position=int(reply.pairs["endpos"]),
-                ended_by="timeout",
+                tuple([SpeechResult(*heard) for heard in speech_results(reply)]),
+                None,
+                int(reply.pairs["endpos"]),
+                "timeout",
             )
         if result == "1" and reply.data == "hangup":
             reply.outcome = "hangup"

@@ -60,12 +60,7 @@ class SpeechSet(Action[None]):
         assign(self, "value", agi.arguments.string(self, "value", value))
 
     def _words(self) -> str:
-        return " ".join(
-            (
-                text(self.name),
-                text(self.value),
-            )
-        )
+        return f"{text(self.name)} {text(self.value)}"
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""

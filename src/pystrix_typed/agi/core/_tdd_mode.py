@@ -78,9 +78,9 @@ class TDDMode(Action["TDDModeResult"]):
         result = reply.result or ""
         if result == "1":
             reply.outcome = "supported"
-            return results.TDDModeResult(supported=True)
+            return results.TDDModeResult(True)
         if result == "0":
             reply.outcome = "unsupported"
-            return results.TDDModeResult(supported=False)
+            return results.TDDModeResult(False)
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")

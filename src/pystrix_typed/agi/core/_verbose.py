@@ -66,12 +66,7 @@ class Verbose(Action[None]):
         assign(self, "level", agi.arguments.integer(self, "level", level))
 
     def _words(self) -> str:
-        return " ".join(
-            (
-                text(self.message),
-                str(self.level),
-            )
-        )
+        return f"{text(self.message)} {self.level}"
 
     def _read(self, reply: Reply) -> None:
         result = reply.result or ""

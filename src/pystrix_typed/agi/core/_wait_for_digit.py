@@ -95,7 +95,7 @@ class WaitForDigit(Action["DigitResult"]):
             raise self._error(agi.AGIAppError, reply, "the channel failed while waiting for a key")
         if result == "0":
             reply.outcome = "timed-out"
-            return results.DigitResult(digit=None)
+            return results.DigitResult(None)
         if result == "1":
             reply.outcome = "interrupted"
             raise self._error(
@@ -110,6 +110,6 @@ class WaitForDigit(Action["DigitResult"]):
             )
         if 35 <= int(result) <= 68:
             reply.outcome = "digit"
-            return results.DigitResult(digit=chr(int(result)))
+            return results.DigitResult(chr(int(result)))
         reply.outcome = "unknown"
         raise self._error(agi.AGIUnknownError, reply, "a reply that AGI does not define for it")
