@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 import pystrix_typed
 from pystrix_typed.cli.app import app
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LIMIT = 60
 COMMANDS = ["demo", "new", "serve", "call", "doctor", "commands", "check", "generate"]
@@ -126,8 +124,9 @@ def on_terminal(*arguments: str, environment: dict[str, str]) -> str:
         ),
         (
             ["new", "pbx", "x"],
-            "invalid value for 'kind': .*'pbx' is not one of .*; see pystrix-typed new --help",
+            "invalid value for 'kind': 'pbx' is not one of .*; see pystrix-typed new --help",
         ),
+        (["docter"], r"no such command 'docter'. Did you mean 'doctor'\? See pystrix-typed --help"),
     ],
 )
 def test_what_it_does_not_know_is_one_line(arguments: list[str], told: str) -> None:
@@ -150,6 +149,57 @@ def test_nobody_reads_to_the_end(arguments: list[str]) -> None:
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "arguments", [["commands", "--json"], ["commands", "answer"], ["--help"], ["--version"]]
+)
+def test_what_cannot_be_written_is_one_line(arguments: list[str], unbuffered: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pystrix_typed", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            timeout=LIMIT,
+            check=False,
+        )
+    told = "pystrix-typed: the output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such shell")
+@pytest.mark.parametrize(
+    ("closed", "arguments", "status"),
+    [
+        (">&-", "commands answer", 0),
+        (">&-", "demo", 0),
+        (">&-", "--help", 0),
+        ("2>&-", "nonsense", 2),
+        ("<&-", "demo >/dev/null", 0),
+    ],
+)
+def test_a_stream_may_be_closed(closed: str, arguments: str, status: int) -> None:
+    line = f"{shlex.quote(sys.executable)} -m pystrix_typed {arguments} {closed}"
+    done = subprocess.run(
+        line, shell=True, capture_output=True, text=True, timeout=LIMIT, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
+
+
+def test_what_the_locale_cannot_say_is_escaped() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pystrix_typed", "commands", "SendText"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        timeout=LIMIT,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"gr\\xfc\\xdfe" in done.stdout
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT")

@@ -52,6 +52,17 @@ def test_an_entry_says_everything(
     assert run(capsys, monkeypatch, command.class_name)[1] == out
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["Stream File", "streamfile", "STREAM_FILE", "stream-file", "core.StreamFile", "StreamFile()"],
+)
+def test_a_command_is_found_as_people_write_it(
+    words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, out, _ = run(capsys, monkeypatch, words)
+    assert (status, out.partition("  ")[0]) == (0, "STREAM FILE")
+
+
 def test_words_are_searched_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,6 +80,9 @@ def test_what_is_not_there_is_said(
     assert (status, out) == (1, "")
     assert err.startswith("pystrix-typed: no AGI command is or mentions 'steam file'; did you mean")
     assert "stream file" in err
+    status, out, err = run(capsys, monkeypatch, "--json", "nonsense")
+    assert (status, json.loads(out)) == (1, [])
+    assert err == "pystrix-typed: no AGI command is or mentions 'nonsense'\n"
 
 
 def test_json_is_whole(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

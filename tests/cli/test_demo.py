@@ -46,6 +46,15 @@ def test_output_is_plain(output: str) -> None:
     assert output.endswith("\nThe end.\n")
 
 
+def test_signs_are_explained_first(output: str) -> None:
+    beginning, blank, _ = output.partition("\n\n")
+    assert blank
+    assert beginning.startswith("An example call, from a simulated Asterisk to a server:\n")
+    for sign in (">", "<", "=", "!"):
+        assert f" {sign} " in beginning
+    assert max(map(len, beginning.splitlines())) <= 80
+
+
 def test_output_is_the_same_every_time(output: str) -> None:
     # Whatever the width of a terminal that is not there: lines are never wrapped.
     assert play({"COLUMNS": "20"}) == output

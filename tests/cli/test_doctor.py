@@ -109,6 +109,7 @@ def test_a_machine_without_asterisk(
         ("--server", "http://localhost/"),
         ("--server", "agi://localhost:99999/"),
         ("--server", "agi:///path"),
+        ("--through-asterisk",),
     ],
 )
 def test_what_cannot_be_looked_at_is_a_usage_error(
@@ -305,6 +306,10 @@ def test_a_script_that_starts(folder: Path) -> None:
         ("#!/usr/bin/env python9\n", "'python9' on Asterisk's PATH", "whole path"),
         ("#!/usr/bin/env python3 -u\n", "'python3 -u' on Asterisk's PATH", "whole path"),
         ("#!/usr/bin/env\n", "names no program", "Python"),
+        ("#!\n", "names no program", "Python"),
+        ("#!/usr/bin\n", "/usr/bin, is a folder", "name the program"),
+        ('#!/usr/bin/env -S "python3\n', "No closing quotation", "mend it"),
+        (f"#!{sys.executable}\nx = '\0'\n", "null bytes", "mend it"),
         (f"#!{sys.executable}\nprint(\n", "(line 2)", "mend it"),
     ],
 )
@@ -314,6 +319,40 @@ def test_a_script_that_does_not_start(
     problem = next(each for each in look(folder, text) if each.status == "problem")
     assert what in problem.text
     assert advice in problem.advice
+
+
+def test_what_a_script_imports_is_imported(folder: Path) -> None:
+    (folder / "flow.py").write_text("import sys\n\nBIG = sys.argv\n")
+    text = f"{GOOD}from flow import BIG\nraise SystemExit(BIG)\n"
+    assert ", with all that it imports in " in only(look(folder, text), "ok").text
+    text = f"{GOOD}import flow, there_is_no_such_module\n"
+    problem = only(look(folder, text))
+    assert "its imports fail: ModuleNotFoundError: No module named 'there_is_no" in problem.text
+    assert f"{sys.executable} -m pip install" in problem.advice
+    # Of scripts that nobody named nothing is run.
+    assert only(look(folder, text, asked=False), "ok")
+
+
+def test_what_a_script_imports_is_slow(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_script, "_SLOW_IMPORTS", -1e9)
+    monkeypatch.setattr(doctor_script, "_SLOW", 1e9)
+    found = only(look(folder, f"{GOOD}import json\n"), "warning")
+    assert "FastAGI" in found.advice
+    (folder / "endless.py").write_text("import time\ntime.sleep(3600)\n")
+    monkeypatch.setattr(doctor_script, "_LIMIT", 3.0)
+    found = only(look(folder, f"{GOOD}import endless\n"))
+    assert "its imports do not end in 3 s" in found.text
+
+
+def test_a_script_in_another_language_is_named_if_it_was_asked_for(folder: Path) -> None:
+    assert "is no Python script" in only(look(folder, "#!/bin/sh\n"), "ok").text
+    assert "is no Python script" in only(look(folder, b"\x7fELF\2\1"), "ok").text
+
+
+def test_a_pipe_is_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.py")
+    found = doctor_script.examine(folder / "pipe.py", OURSELVES, None, asked=True)
+    assert only(found).text.endswith("is no file")
 
 
 def test_a_python_without_the_package(folder: Path) -> None:

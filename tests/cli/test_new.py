@@ -142,6 +142,15 @@ def test_a_package_that_came_from_no_index_is_named(
     assert f"\n{line}" in (tmp_path / "desk" / "README.md").read_text(encoding="utf-8")
 
 
+def test_what_to_do_next_can_be_pasted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = run(capsys, monkeypatch, "fastagi", "my $calls/front-desk")
+    assert status == 0
+    assert "    cd 'my $calls/front-desk'\n" in out
+
+
 def test_an_empty_folder_may_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "Front_Desk").mkdir()
     monkeypatch.chdir(tmp_path / "Front_Desk")
@@ -178,7 +187,8 @@ def test_what_is_there_stays_as_it_is(
         ("front desk", "letters, digits"),
         ("a" * 41, "at most 40"),
         ("asyncio", "has a module"),
-        ("class", "has a module"),
+        ("class", "word of Python"),
+        ("test", "has a module"),
         ("pystrix-typed", "has a module"),
         ("Tests", "has a module"),
     ],

@@ -18,6 +18,9 @@ def main() -> int:
     if any(find_spec(name) is None for name in NEEDS):
         print("pystrix-typed needs its extra: pip install 'pystrix-typed[cli]'", file=sys.stderr)
         return 2
-    from pystrix_typed.cli.run import run
+    try:
+        from pystrix_typed.cli.run import run
 
-    return run()
+        return run()
+    except KeyboardInterrupt:  # while it is still being imported
+        return 130

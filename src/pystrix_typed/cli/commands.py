@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, cast
 
@@ -46,6 +47,8 @@ def browse(words: Sequence[str], *, as_json: bool = False) -> None:
         names = [command.name.lower() for command in COMMANDS]
         close = get_close_matches(text.lower(), names, 3, 0.5)
         hint = f"; did you mean {' or '.join(close)}?" if close else ""
+        if as_json:
+            print("[]")
         raise Problem(f"no AGI command is or mentions {text!r}{hint}")
     if as_json:
         print(json.dumps([_data(command) for command in found], indent=2))
@@ -65,7 +68,8 @@ def browse(words: Sequence[str], *, as_json: bool = False) -> None:
 
 
 def _named(text: str) -> Command | None:
-    plain = text.replace("_", " ").casefold()
+    # As people write it in Python, too: core.StreamFile, stream_file, StreamFile().
+    plain = re.sub(r"[\s_-]+", " ", text.rpartition(".")[2].removesuffix("()")).casefold()
     for command in COMMANDS:
         if plain in {command.name.casefold(), command.class_name.casefold()}:
             return command

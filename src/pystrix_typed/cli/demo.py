@@ -144,6 +144,7 @@ def play(*, real: bool) -> None:
         _path: str,
     ) -> None:
         try:
+            _introduce(screen, "a real Asterisk" if real else "a simulated Asterisk")
             log_in(Narrator(session, wire, screen), kwargs["lang"][0])
         except BaseException as error:  # noqa: BLE001 - raised again below, on the main thread
             finished.set_exception(error)
@@ -169,6 +170,12 @@ def play(*, real: bool) -> None:
     except agi.AGIException as error:
         raise Problem(f"the call failed: {error}") from error
     screen.title("The end.")
+
+
+def _introduce(screen: Screen, caller: str) -> None:
+    screen.title(f"An example call, from {caller} to a server:")
+    screen.note("  > is what the Python behind execute() sends, < what Asterisk answers,")
+    screen.note("  = is what that becomes in Python, or ! an exception.")
 
 
 def _place_call(wire: Wiretap, *, real: bool) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pystrix_typed
 from pystrix_typed.cli.finding import Finding
+from pystrix_typed.cli.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,6 +54,8 @@ def doctor(
     Raises:
         Problem: What was named cannot be looked at.
     """
+    if through and not servers:
+        raise Problem("--through-asterisk calls the servers: name one with --server", status=2)
     found: list[Finding] = []
     for finding in examine(config=config, scripts=scripts, servers=servers, through=through):
         found.append(finding)

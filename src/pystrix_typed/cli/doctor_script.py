@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+import stat
 import subprocess
 import time
 from pathlib import Path
@@ -27,13 +28,19 @@ _PACKAGE = b"pystrix_typed"
 _OLDEST = (3, 11)
 _LIMIT = 20.0
 _ROUNDS = 5
-#: Milliseconds that importing may take; more is a start without compiled files.
+#: Seconds that measuring one thing goes on.
+_PATIENCE = 2.0
+#: Milliseconds that importing the package may take; more is a start without compiled files.
 _SLOW = 50.0
+#: Milliseconds that the other imports of a script may take.
+_SLOW_IMPORTS = 100.0
 
 #: Runs in the script's Python, which may be any, with the script as its argument.
 _PROBE = """
-import json, sys
-told = {"version": list(sys.version_info[:3]), "package": "", "why": "", "syntax": ""}
+import ast, json, sys
+told = {
+    "version": list(sys.version_info[:3]), "package": "", "why": "", "syntax": "", "imports": []
+}
 try:
     import pystrix_typed.agi
     told["package"] = pystrix_typed.__version__
@@ -41,9 +48,17 @@ except Exception:
     told["why"] = "%s: %s" % (sys.exc_info()[0].__name__, sys.exc_info()[1])
 try:
     with open(sys.argv[1], "rb") as file:
-        compile(file.read(), sys.argv[1], "exec")
-except SyntaxError:
-    told["syntax"] = "%s (line %s)" % (sys.exc_info()[1].msg, sys.exc_info()[1].lineno)
+        text = file.read()
+    compile(text, sys.argv[1], "exec")
+    if hasattr(ast, "unparse"):
+        for node in ast.parse(text).body:
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                told["imports"].append(ast.unparse(node))
+except (SyntaxError, ValueError):
+    error = sys.exc_info()[1]
+    told["syntax"] = getattr(error, "msg", None) or str(error)
+    if getattr(error, "lineno", None):
+        told["syntax"] += " (line %s)" % error.lineno
 print(json.dumps(told))
 """
 _IMPORT = "from pystrix_typed import agi; agi.AGI; agi.core.Answer"
@@ -54,6 +69,7 @@ class _Told(TypedDict):
     package: str
     why: str
     syntax: str
+    imports: list[str]
 
 
 class _Starter(NamedTuple):
@@ -100,13 +116,20 @@ def examine(
         asked: Whether somebody named it, so that it is to be one that works with this package.
             Otherwise that is so if it names the package.
     """
-    return list(_findings(script, user, environment or _ENVIRONMENT, asked=asked))
+    found = list(_findings(script, user, environment or _ENVIRONMENT, asked=asked))
+    if asked and not found:
+        # No Python's: that it was looked at is all that there is to say.
+        found.append(Finding("script", "ok", f"{script} may be started; it is no Python script"))
+    return found
 
 
 def _findings(
     script: Path, user: User | None, environment: Mapping[str, str], *, asked: bool
 ) -> Iterator[Finding]:
     try:
+        if not script.is_dir() and not stat.S_ISREG(script.stat().st_mode):
+            yield _problem(f"{script} is no file", "name the script")
+            return
         head = _head(script)
         yield from _permissions(script, user)
     except FileNotFoundError:
@@ -155,7 +178,8 @@ def _findings(
         )
         return
     starter = _Starter(command, script.resolve().parent, environment, user)
-    yield from _python(script, starter, wanted=asked or _PACKAGE in script.read_bytes())
+    wanted = asked or _PACKAGE in script.read_bytes()
+    yield from _python(script, starter, wanted=wanted, asked=asked)
 
 
 def _problem(text: str, advice: str) -> Finding:
@@ -187,7 +211,11 @@ def _command(first: str, environment: Mapping[str, str]) -> list[str] | Finding:
     """Give what Linux runs for a first line, or what is wrong with it."""
     program, _, rest = first.partition(" ")
     rest = rest.strip()
+    if not program:
+        return _problem("its first line, #!, names no program", "name its Python there")
     if Path(program).name != "env":
+        if Path(program).is_dir():
+            return _problem(f"its Python, {program}, is a folder", "name the program in it")
         if not Path(program).exists():
             return _problem(
                 f"its Python, {program}, is not there", "name one that is in the first line"
@@ -195,7 +223,10 @@ def _command(first: str, environment: Mapping[str, str]) -> list[str] | Finding:
         if not os.access(program, os.X_OK):
             return _problem(f"its Python, {program}, cannot be run", f"chmod +x {program}")
         return [program, *([rest] if rest else [])]
-    words = shlex.split(rest.removeprefix("-S")) if rest.startswith("-S") else [rest]
+    try:
+        words = shlex.split(rest.removeprefix("-S")) if rest.startswith("-S") else [rest]
+    except ValueError as error:
+        return _problem(f"its first line, #!{first}, is not understood: {error}", "mend it")
     if not words or not words[0]:
         return _problem(f"its first line, #!{first}, names no program", "name its Python there")
     path = environment.get("PATH", _ENVIRONMENT["PATH"])
@@ -208,7 +239,7 @@ def _command(first: str, environment: Mapping[str, str]) -> list[str] | Finding:
     return [found, *words[1:]]
 
 
-def _python(script: Path, starter: _Starter, *, wanted: bool) -> Iterator[Finding]:
+def _python(script: Path, starter: _Starter, *, wanted: bool, asked: bool) -> Iterator[Finding]:
     name = starter.command[0]
     try:
         done = starter.run("-c", _PROBE, str(script.resolve()))
@@ -237,23 +268,45 @@ def _python(script: Path, starter: _Starter, *, wanted: bool) -> Iterator[Findin
             f"{name} -m pip install pystrix-typed, or name another Python in the first line",
         )
     else:
-        yield _timed(script, starter, f"Python {version}, pystrix-typed {told['package']}")
+        what = f"Python {version}, pystrix-typed {told['package']}"
+        others = (
+            [each for each in told["imports"] if _PACKAGE.decode() not in each] if asked else []
+        )
+        yield _timed(script, starter, what, told["imports"] if others else [])
 
 
-def _timed(script: Path, starter: _Starter, what: str) -> Finding:
+def _timed(script: Path, starter: _Starter, what: str, imports: list[str]) -> Finding:
     bare = _milliseconds(starter, "pass")
-    whole = _milliseconds(starter, _IMPORT)
-    text = f"{script}: {what}; Python starts in {bare:.0f} ms, with the package in {whole:.0f} ms"
-    if whole - bare < _SLOW:
+    package = _milliseconds(starter, _IMPORT)
+    text = f"{script}: {what}; Python starts in {bare:.0f} ms, with the package in {package:.0f} ms"
+    whole = package
+    if imports:
+        code = "\n".join([*imports, _IMPORT])
+        try:
+            done = starter.run("-c", code)
+        except subprocess.TimeoutExpired:
+            return _problem(f"{script}: its imports do not end in {_LIMIT:g} s", "look at them")
+        if done.returncode != 0:
+            said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+            return _problem(
+                f"{script}: its imports fail: {said}",
+                f"look at them; {starter.command[0]} -m pip install brings what is missing",
+            )
+        whole = _milliseconds(starter, code)
+        text += f", with all that it imports in {whole:.0f} ms"
+    if package - bare >= _SLOW:
+        advice = f"compile it once, as root: {starter.command[0]} -m compileall -q (site-packages)"
+    elif whole - package >= _SLOW_IMPORTS:
+        advice = "import where it is needed, or have a FastAGI server, which imports only once"
+    else:
         return Finding("script", "ok", text)
-    advice = f"compile it once, as root: {starter.command[0]} -m compileall -q (the site-packages)"
     return Finding("script", "warning", text, advice)
 
 
 def _milliseconds(starter: _Starter, code: str) -> float:
     """Measure how long a Python takes from its start to its end; the best of some."""
     took: list[float] = []
-    for _ in range(_ROUNDS):
+    while len(took) < _ROUNDS and sum(took) < _PATIENCE:
         began = time.perf_counter()
         starter.run("-c", code)
         took.append(time.perf_counter() - began)

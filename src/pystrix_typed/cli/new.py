@@ -38,8 +38,8 @@ DIALPLAN = "extensions.conf"
 _LONGEST_NAME = 40
 #: What Linux reads of a first line, in all its versions.
 _LONGEST_SHEBANG = 126
-#: Modules that the project itself imports or runs.
-_TAKEN = {"mypy", "pystrix_typed", "pytest", "pytest_asyncio", "ruff", "tests"}
+#: Modules that the project itself imports or runs, and a package of Python's that is in no list.
+_TAKEN = {"mypy", "pip", "pystrix_typed", "pytest", "pytest_asyncio", "ruff", "test", "tests"}
 
 
 class _File(NamedTuple):
@@ -95,7 +95,9 @@ def _checked(name: str) -> str:
         why = "a name is of letters, digits and '-', and begins with a letter"
     elif len(plain) > _LONGEST_NAME:
         why = f"a name has at most {_LONGEST_NAME} characters"
-    elif keyword.iskeyword(module) or module in sys.stdlib_module_names or module in _TAKEN:
+    elif keyword.iskeyword(module):
+        why = "that is a word of Python's own"
+    elif module in sys.stdlib_module_names or module in _TAKEN:
         why = "Python, or the project, has a module that is called so"
     else:
         return plain
@@ -180,7 +182,7 @@ def _next_steps(kind: str, folder: Path, module: str, dialplan: str, source: str
     install = f"    .venv/bin/pip install {source} -e '.[dev]'".replace("  -e", " -e")
     lines = [f"{folder} is {KINDS[kind]}.", "", "Its tests, which need no Asterisk:", ""]
     if folder != Path():
-        lines.append(f"    cd {folder}")
+        lines.append(f"    cd {shlex.quote(str(folder))}")
     lines += ["    python3 -m venv .venv", install]
     lines += ["    .venv/bin/pytest", ""]
     if kind == "agi":
