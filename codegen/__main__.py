@@ -91,7 +91,7 @@ def _generate(spec_folder: Path | None, out: Path | None, *, check: bool) -> int
         check_spec(spec, scope)
         _raise_problems(spec)
         files = render(spec, scope, core=core)
-        preview(spec, files)
+        preview(spec, scope, files)
         _raise_problems(spec)
         found = [compare(out, files)]
         if core and CORE is not None and _same(out, CORE):

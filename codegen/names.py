@@ -16,7 +16,9 @@ _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 MODULES = frozenset({"results", "enumerations", "environment", "catalogue"})
 
 #: What a record or an action has already.
-ATTRIBUTES = frozenset({"command", "line", "self", "assign", "agi", "ValueError"})
+ATTRIBUTES = frozenset({"command", "line", "self", "assign"})
+#: What the constructor of an action uses besides.
+USED = frozenset({"agi", "arguments", "ValueError"})
 
 #: What annotations in the class body mean; a field of the same name would hide it there.
 ANNOTATIONS = frozenset(
@@ -84,6 +86,6 @@ def bad_field(name: str) -> str:
 
 def bad_argument(name: str) -> str:
     """Say why an argument cannot have this name; empty when it can."""
-    if name == "arguments":
+    if name in USED:
         return f"{name!r} has a meaning in generated code already; choose another name"
     return bad_field(name)

@@ -10,6 +10,7 @@ import ast
 import datetime
 import sys
 from enum import Enum
+from importlib import import_module
 from pathlib import PurePosixPath
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
@@ -18,6 +19,7 @@ from .check_outcomes import parse_example
 from .names import module_of
 from .runtime import exceptions
 from .runtime import record as records
+from .scope import CORE_MODULE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from .load import Spec, Topic
     from .model import Command, Outcome
     from .problems import Path
+    from .scope import Scope
     from .source import Document
 
 __all__ = ["plain", "preview"]
@@ -43,13 +46,17 @@ SAFE: dict[str, object] = {
 }
 
 
-def preview(spec: Spec, files: Mapping[str, bytes]) -> None:
+def preview(spec: Spec, scope: Scope, files: Mapping[str, bytes]) -> None:
     """Note every example that the rendered code does not keep."""
+    # An example may name the core's enumerations as well, where the spec is another.
+    core = import_module(CORE_MODULE) if scope.borrowed else None
+    borrowed = {name: cast("object", getattr(core, name)) for name in sorted(scope.borrowed)}
     try:
         package = ModuleType(PACKAGE)
         package.__path__ = []
         sys.modules[PACKAGE] = package
         names = vars(package)  # a package passes them on
+        names.update(borrowed)
         if spec.enumerations:
             names.update(vars(_load("enumerations", files)))
         results = spec.results[1].results if spec.results else ()

@@ -123,7 +123,7 @@ def test_a_spec_needs_only_commands(workshop: Workshop) -> None:
     for old, new in (
         ('SayColour("red")', 'SayColour("on")'),
         ('SAY COLOUR "red" ""', 'SAY COLOUR "on" ""'),
-        ("SayColour(Colour.RED,", 'SayColour("off",'),
+        ("SayColour(Colour.RED,", "SayColour(TDDSetting.OFF,"),
         ('SAY COLOUR "red"', 'SAY COLOUR "off"'),
         ('SayColour("blue"', 'SayColour("mate"'),
         ('SAY COLOUR "blue"', 'SAY COLOUR "mate"'),

@@ -247,6 +247,12 @@ def test_the_beginning_of_a_call() -> None:
     assert call.agistatus == "SUCCESS"
 
 
+def test_an_option_that_there_is_not_is_no_silent_one() -> None:
+    options: dict[str, str] = {"contxt": "default"}
+    with pytest.raises(TypeError, match=r"no option 'contxt'; it has caller, arguments"):
+        SimulatedAsterisk().call(menu, **options)  # type: ignore[arg-type]
+
+
 def test_the_handlers_of_a_server() -> None:
     server = agi.FastAGIServer()
     seen: list[str] = []

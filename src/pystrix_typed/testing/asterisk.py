@@ -15,6 +15,7 @@ from pystrix_typed.testing.database import Database
 from pystrix_typed.testing.dialplan import Dialplan
 from pystrix_typed.testing.exchange import Exchange
 from pystrix_typed.testing.functions import write
+from pystrix_typed.testing.options import CallOptions
 from pystrix_typed.testing.release import Release
 from pystrix_typed.testing.sounds import Sounds
 from pystrix_typed.testing.speech import SpeechEngine
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from pystrix_typed.testing.exchange import Application, ReadFunction
     from pystrix_typed.testing.faults import Fault
     from pystrix_typed.testing.handlers import AsyncHandler, Handler
-    from pystrix_typed.testing.options import CallOptions
     from pystrix_typed.testing.own import OwnAnswer
 
 __all__ = ["SimulatedAsterisk"]
@@ -153,6 +153,10 @@ class SimulatedAsterisk:
             request: The first argument of ``AGI()``; by default the address.
             **options: See `CallOptions`.
         """
+        for name in options:
+            if name not in CallOptions.__annotations__:
+                known = ", ".join(CallOptions.__annotations__)
+                raise TypeError(f"a call has no option {name!r}; it has {known}")
         exchange = self.exchange
         exchange.calls += 1
         caller = options.get("caller") or Caller()
