@@ -275,12 +275,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     drawn = plot([row for row in rows if row.unit == "us"])
     if options.keep:
         keep(rows, description)
-        PICTURE.write_text(drawn)
+        PICTURE.write_text(drawn, encoding="utf-8")
     print(f"{time.perf_counter() - began:.0f} seconds, Python {platform.python_version()}")
     out.mkdir(parents=True, exist_ok=True)
     found = {"machine": description, "rows": plain(rows)}
     (out / "results.json").write_text(json.dumps(found, indent=1) + "\n")
-    (out / "costs.svg").write_text(drawn)
+    (out / "costs.svg").write_text(drawn, encoding="utf-8")
 
 
 if __name__ == "__main__":

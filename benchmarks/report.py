@@ -107,26 +107,31 @@ def plain(rows: Sequence[Row]) -> list[dict[str, object]]:
     return [{**asdict(row), "met": row.met} for row in rows]
 
 
+SPOKEN = "Processor time of commands and calls, as bars; the table has the same numbers"
+
+
 def plot(rows: Sequence[Row]) -> str:
-    """Draw the medians of each case as bars: an SVG that needs nothing to be shown."""
+    """Draw the medians of each case as bars: an SVG that takes the colour of the text around it."""
     parts: list[str] = []
     y = 20
     for case in dict.fromkeys(row.case for row in rows):
         medians = {row.subject: row for row in rows if row.case == case}
         most = max(row.value for row in medians.values())
-        parts.append(f'<text x="10" y="{y}" font-weight="bold">{escape(case)}</text>')
+        title = escape(case.replace(", 1 calls", ", 1 call"))
+        parts.append(f'<text x="10" y="{y}" font-weight="bold">{title}</text>')
         for subject, row in medians.items():
             y += 20
             width = max(1.0, 320 * row.value / most)
-            fill = "#2f6f9f" if subject.startswith("pystrix-typed") else "#9aa5b1"
+            fill = "#2f8f89" if subject.startswith("pystrix-typed") else "#9aa5b1"
+            unit = row.unit.replace("us", "µs")
             parts.append(
                 f'<text x="190" y="{y}" text-anchor="end">{escape(subject)}</text>'
                 f'<rect x="200" y="{y - 12}" width="{width:.0f}" height="14" fill="{fill}"/>'
-                f'<text x="{205 + width:.0f}" y="{y}">{row.value:.1f} {row.unit}</text>'
+                f'<text x="{205 + width:.0f}" y="{y}">{row.value:.1f} {unit}</text>'
             )
         y += 32
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="640" height="{y}" '
-        f'font-family="sans-serif" font-size="13">\n'
-        f'<rect width="100%" height="100%" fill="#fff"/>\n' + "\n".join(parts) + "\n</svg>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" viewBox="0 0 640 {y}" width="640" '
+        f'fill="currentColor" font-family="sans-serif" font-size="13" role="img" '
+        f'aria-label="{SPOKEN}">\n' + "\n".join(parts) + "\n</svg>\n"
     )

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-#: The blocks that hold no code: pictures, what a program prints, and what is for Sphinx.
 #: The program that the first test of the testing guide is about.
 FLOW = ("docs/guides/testing.md", '@server.script("menu")')
-DIRECTIVES = ("eval-rst", "include", "ladder", "layers", "literalinclude", "toctree")
+#: The blocks that hold no code: pictures, what a program prints, and what is for Sphinx.
+DIRECTIVES = ("eval-rst", "include", "ladder", "layers", "literalinclude", "raw", "toctree")
 PLAIN = {"", "text", *(f"{{{name}}}" for name in DIRECTIVES)}
 #: A line of a dialplan.
 DIALPLAN = re.compile(
