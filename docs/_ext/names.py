@@ -71,6 +71,10 @@ def link(
     app: Sphinx, env: BuildEnvironment, here: str, code: str, shown: Element
 ) -> Element | None:
     """Give a link to what a piece of code names, or None."""
+    member = f"pystrix_typed.testing.{code.partition('(')[0]}"
+    if code.partition(".")[0] in SIMULATION and member in env.domains.python_domain.objects:
+        entry = env.domains.python_domain.objects[member]
+        return make_refnode(app.builder, here, entry.docname, entry.node_id, shown, member)
     found = NAME.fullmatch(code)
     if not found or "(/" in code or "://" in code:  # that is the dialplan's AGI()
         return None
@@ -207,7 +211,7 @@ class IndexCommands(SphinxTransform):
             section.insert(1, index)
 
 
-def complain(app: Sphinx, env: BuildEnvironment) -> None:
+def complain(_app: Sphinx, env: BuildEnvironment) -> None:
     """Warn of each public name that is described nowhere."""
     described = env.domains.python_domain.objects
     for module in PUBLIC:
@@ -229,12 +233,14 @@ def no_signature(
     _app: Sphinx,
     what: str,
     name: str,
-    _thing: object,
+    thing: object,
     _options: object,
     shown: str | None,
     _gives: str,
 ) -> tuple[str, str] | None:
-    """Leave out how an exception is built, but for the first: users catch them."""
+    """Leave out how an exception is built, but for the first, and a protocol: nobody does it."""
+    if getattr(thing, "_is_protocol", False):
+        return ("", "")
     if shown and what == "exception" and not name.endswith(".AGIException"):
         return ("", "")
     return None

@@ -144,6 +144,70 @@ def test_calls_are_counted(call: Near) -> None:
     assert call.run(twice)[0] == (1, 2)
 
 
+# Dialling and handing over
+
+DESK = """\
+[desk]
+exten => talks,1,Answer()
+ same => n,Wait(1)
+ same => n,Hangup()
+exten => busy,1,Busy(2)
+exten => rings,1,Wait(40)
+"""
+
+
+@pytest.mark.parametrize(
+    ("extension", "far", "status", "after"),
+    [
+        ("talks", Far(), "ANSWER", "SUCCESS"),
+        ("busy", Far(), "BUSY", "SUCCESS"),
+        ("nobody", Far(), "CHANUNAVAIL", "SUCCESS"),
+        ("rings", Far().wait(0.5).hangup(), "CANCEL", "HANGUP"),
+    ],
+)
+def test_somebody_is_rung(
+    exchange: Exchange, extension: str, far: Far, status: str, after: str
+) -> None:
+    exchange.dialplan(DESK)
+    connect = shown("connect")
+    device = f"Local/{extension}@desk"
+    near = Near(exchange, Transport.FASTAGI)
+    value, ending = near.run(lambda session: connect(session, device), far=far)
+    assert (value, ending.agi_status) == (status, after)
+
+
+@pytest.mark.parametrize(("options", "value"), [("g", 0), ("", -1)])
+def test_the_script_goes_on_after_they_have_talked(
+    exchange: Exchange, options: str, value: int
+) -> None:
+    exchange.dialplan(DESK)
+
+    def flow(session: agi.Session) -> tuple[int, str | None]:
+        talked = session.execute(core.Exec("Dial", ["Local/talks@desk", 30, options]))
+        return talked.value, session.execute(core.StreamFile("beep")).digit
+
+    found, ending = Near(exchange, Transport.FASTAGI).run(flow)
+    assert (found, ending.agi_status) == ((value, None), "SUCCESS")
+
+
+def test_the_dialplan_goes_on_elsewhere(call: Near) -> None:
+    hand_over = shown("hand_over")
+    _, ending = call.run(lambda session: hand_over(session, "landing", "700"))
+    assert [step.context for step in ending.trace] == ["landing"] * 3
+
+
+def test_a_routine_of_the_dialplan_answers(latest: Exchange, call: Near) -> None:
+    latest.dialplan(program("docs/guides/dialling.md", "[prices]"))
+    latest.database_put("prices", "4711", "12 crowns")
+    price_of = shown("price_of")
+    assert call.run(lambda session: price_of(session, "4711"))[0] == "12 crowns"
+
+
+def test_music_plays_while_something_is_looked_up(call: Near) -> None:
+    thinking = shown("thinking")
+    assert call.run(thinking, variables={"ACCOUNT": "4711"})[0] == "4711"
+
+
 # Hangups, timeouts, versions, security
 
 

@@ -162,4 +162,4 @@ class Steered(_OfCommand):
 
 
 Fault: TypeAlias = Forbidden | Answered | Delayed | Cut | HungUp | Steered
-"""What a call's option `faults` takes: any of these."""
+"""Any of the faults that a call's option `faults` takes."""
