@@ -281,7 +281,7 @@ def test_the_command_that_is_added_in_the_instructions_can_be(tmp_path: Path) ->
     file = tmp_path / "spec" / "commands" / "text.yaml"
     file.write_text(f"about: Texts.\ncommands:\n{entry}", encoding="utf-8")
     assert generate(["--spec", str(tmp_path / "spec"), "--out", str(tmp_path / "cards")]) == 0
-    assert "class SendCard(" in (tmp_path / "cards" / "text.py").read_text(encoding="utf-8")
+    assert "class SendCard(" in (tmp_path / "cards" / "_send_card.py").read_text(encoding="utf-8")
 
 
 READ: dict[str, Callable[[str], object]] = {
