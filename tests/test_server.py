@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -150,6 +150,12 @@ def test_what_cannot_be_a_handler_is_refused() -> None:
     with agi.FastAGIServer(port=0) as server:
         with pytest.raises(re.error):
             server.register_script_handler("(", ignore)
+        for wrong in (5, b"menu", re.compile(b"menu")):
+            pattern: Any = wrong
+            with pytest.raises(TypeError, match="a pattern must be a str"):
+                server.register_script_handler(pattern, ignore)
+            with pytest.raises(TypeError, match="a pattern must be a str"):
+                server.unregister_script_handler(pattern)
         with pytest.raises(TypeError, match="menu"):
             server.register_script_handler("menu", None)
         with pytest.raises(TypeError, match="menu"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import logging
 import select
 import socket
 import subprocess
@@ -215,7 +216,8 @@ def test_it_runs_in_a_loop_of_somebody_elses() -> None:
     server.handle()
 
 
-def test_ipv6() -> None:
+def test_ipv6(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     if not socket.has_ipv6:
         pytest.skip("no IPv6 here")
     server = HealthServer("::1", 0, yes)
@@ -226,6 +228,7 @@ def test_ipv6() -> None:
     with contextlib.closing(server):
         assert ask(server, "/healthz")[0] == 200
         server.stop()
+    assert "health on http://[::1]:" in caplog.text
 
 
 def test_no_descriptors_left_is_logged_and_survived() -> None:

@@ -251,6 +251,20 @@ def test_a_proxy_tells_who_calls(kind: str) -> None:
         assert "no PROXY header" in str(call.error)
 
 
+def test_a_proxy_need_not_be_allowed_to_call(kind: str) -> None:
+    options: dict[str, Any] = {"proxies": "127.0.0.1", "allowed_networks": "192.0.2.0/24"}
+    with serving(kind, **options) as staged:
+        with Peer(staged.address, block=False) as peer:
+            peer.send(b"PROXY TCP4 192.0.2.7 198.51.100.1 40000 4573\r\n" + environment("echo"))
+            assert peer.line() == b"NOOP\n"
+        for header in (b"PROXY UNKNOWN\r\n", b"PROXY TCP4 127.0.0.1 127.0.0.1 1 4573\r\n"):
+            with Peer(staged.address, block=False) as peer:
+                peer.send(header + environment("echo"))
+                assert peer.ends() in {True, False}
+        refusals = staged.seen.wait("refused", 2)
+        assert [refused_peer.host for refused_peer, _ in refusals] == ["127.0.0.1"] * 2
+
+
 def test_from_others_a_proxy_header_is_no_agi(kind: str) -> None:
     with serving(kind) as staged, Peer(staged.address, block=False) as peer:
         peer.send(b"PROXY TCP4 192.0.2.7 198.51.100.1 40000 4573\r\n" + environment("echo"))
@@ -407,6 +421,7 @@ def test_no_descriptor_left(kind: str, caplog: pytest.LogCaptureFixture) -> None
         ("allowed_networks", [b"\x7f\0\0\1"], TypeError),
         ("proxies", None, TypeError),
         ("interface", None, TypeError),
+        ("interface", "", ValueError),
         ("port", "4573", TypeError),
         ("port", True, TypeError),
         ("port", 65_536, ValueError),

@@ -355,6 +355,7 @@ def test_an_address_in_use_is_said_in_a_line(tmp_path: Path) -> None:
         ("--metrics", "--metrics needs --health"),
         ("--workers=0", "workers"),
         ("--drain=nan", "drain"),
+        ("--host=", "interface must be an address"),
         ("--handshake-timeout=nan", "handshake-timeout"),
         ("--keepalive=40000", "keepalive"),
     ],

@@ -83,7 +83,7 @@ class Door(asyncio.Protocol):
         name: object = transport.get_extra_info("peername")
         known = cast("tuple[str, int]", name) if isinstance(name, tuple) and name else ("", 0)
         peer = Peer(known[0], known[1])
-        if not reception.limits.allows(peer.host):
+        if not reception.limits.admits(peer.host):
             self._refuse(peer)
             return
         connection: socket.socket | None = transport.get_extra_info("socket")

@@ -76,6 +76,7 @@ class Handshake:
         self._proxied = False
         if header.source is not None:
             self.peer = header.source
-            if not self._limits.allows(self.peer.host):
-                raise PermissionError(f"{self.peer} is not among the allowed networks")
+        # Without a source the proxy speaks for itself: it may tell who calls, but not call.
+        if not self._limits.allows(self.peer.host):
+            raise PermissionError(f"{self.peer} is not among the allowed networks")
         return bool(self.received)

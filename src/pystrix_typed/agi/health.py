@@ -18,6 +18,9 @@ import threading
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final, Protocol
 
+from pystrix_typed.agi.observing import Peer
+from pystrix_typed.agi.options import check_address
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
@@ -86,6 +89,10 @@ class HealthServer:
         timeout: Seconds that a connection may take, from its acceptance to its end.
         max_connections: Connections served at a time; the oldest gives way to the next.
         max_request: Bytes of a request's head.
+
+    Raises:
+        TypeError: The address is none.
+        ValueError: There is no such port.
     """
 
     def __init__(
@@ -99,6 +106,7 @@ class HealthServer:
         max_connections: int = 32,
         max_request: int = 8192,
     ) -> None:
+        check_address(host, port)
         self._host = host
         self._port = port
         self._ready = ready
@@ -193,7 +201,7 @@ class HealthServer:
         except BaseException:
             self.close()
             raise
-        _log.info("health on http://%s:%d", *self.address)
+        _log.info("health on http://%s", Peer(*self.address))
 
     def fileno(self) -> int:
         """Give a descriptor that is readable when `handle` has something to do.

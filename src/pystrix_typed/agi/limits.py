@@ -46,7 +46,8 @@ class Limits:
         allowed_networks: Who may connect; empty for everyone. Anyone else is turned away before
             anything is read.
         proxies: Balancers whose connections begin with a PROXY protocol header (version 1 or 2)
-            that tells the real peer. To others such a header is not AGI.
+            that tells the real peer, whom `allowed_networks` is then about. To others such a header
+            is not AGI.
     """
 
     max_calls: int = 1000
@@ -96,8 +97,12 @@ class Limits:
         return self.max_calls + self.queue
 
     def allows(self, host: str) -> bool:
-        """Tell whether a peer may connect."""
+        """Tell whether a peer may call."""
         return not self.allowed_networks or _among(host, self.allowed_networks)
+
+    def admits(self, host: str) -> bool:
+        """Tell whether a peer may connect: to call, or to tell who does."""
+        return self.allows(host) or self.is_proxy(host)
 
     def is_proxy(self, host: str) -> bool:
         """Tell whether a peer's connections begin with a PROXY header."""

@@ -67,10 +67,13 @@ def check_address(interface: object, port: object) -> None:
 
     Raises:
         TypeError: One has the wrong type.
-        ValueError: There is no such port.
+        ValueError: There is no such port, or the address is empty: to the system that is all of
+            them, and to whoever gave it most likely a mistake.
     """
     if not isinstance(interface, str):
         raise TypeError(f"interface must be a str, not {interface!r}")
+    if not interface:
+        raise ValueError("interface must be an address, and not empty; '0.0.0.0' is for all")
     if isinstance(port, bool) or not isinstance(port, int):
         raise TypeError(f"port must be an int, not {port!r}")
     if not 0 <= port <= _LAST_PORT:

@@ -205,7 +205,7 @@ class Reception:
         # Of a Unix socket it is a text.
         known = cast("tuple[str, int]", address) if isinstance(address, tuple) else ("", 0)
         peer = Peer(known[0], known[1])
-        if not self._limits.allows(peer.host):
+        if not self._limits.admits(peer.host):
             connection.close()
             self._refuse(peer)
             return

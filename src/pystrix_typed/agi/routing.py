@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pystrix_typed.agi.core.environment import Environment
     from pystrix_typed.agi.observing import Peer
 
-__all__ = ["Query", "Request", "Route", "Router", "request_of"]
+__all__ = ["Query", "Request", "Route", "Router", "pattern_of", "request_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -150,6 +150,25 @@ class Route(NamedTuple, Generic[S, T]):
         return None if self.pattern is None else self.pattern.pattern
 
 
+def pattern_of(regex: str | re.Pattern[str] | None) -> re.Pattern[str] | None:
+    """Compile a pattern for paths; None, for the default handler, stays None.
+
+    Raises:
+        re.error: It is no regular expression.
+        TypeError: It is neither a text nor a pattern for texts.
+    """
+    if regex is None:
+        return None
+    _check_text(regex.pattern if isinstance(regex, re.Pattern) else regex, regex)
+    return re.compile(regex)
+
+
+def _check_text(text: object, regex: object) -> None:
+    # One for bytes compiles, and then fails with every path: of all calls.
+    if not isinstance(text, str):
+        raise TypeError(f"a pattern must be a str, or compiled from one, not {regex!r}")
+
+
 class Router(Generic[S, T]):
     """The handlers of a server, tried in the order of their registration."""
 
@@ -173,10 +192,10 @@ class Router(Generic[S, T]):
     def remove(self, regex: str | re.Pattern[str] | None) -> None:
         """Forget the route of a pattern; None: the default one."""
         with self._lock:
-            if regex is None:
+            pattern = pattern_of(regex)
+            if pattern is None:
                 self._default = None
                 return
-            pattern = re.compile(regex)
             self._routes = [route for route in self._routes if route.pattern != pattern]
 
     def clear(self) -> None:

@@ -182,7 +182,7 @@ class FastAGIServer(Service[FastAGI, object]):
 
         Args:
             pattern: A pattern for the path without its leading slash and query; None for the paths
-                that nothing matches.
+                that nothing matches, whose handler it replaces.
 
         Raises:
             re.error: The pattern is no regular expression.

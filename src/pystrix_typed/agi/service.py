@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import re
 import socket
 import threading
 from time import monotonic
@@ -14,9 +13,10 @@ from pystrix_typed.agi import core, handlers
 from pystrix_typed.agi.logs import CallLog
 from pystrix_typed.agi.observing import Observers
 from pystrix_typed.agi.options import check_address, check_hook, check_listener, observers_of
-from pystrix_typed.agi.routing import Request, Route, Router, request_of
+from pystrix_typed.agi.routing import Request, Route, Router, pattern_of, request_of
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Iterable
 
     from pystrix_typed.agi.core.environment import Environment
@@ -213,7 +213,8 @@ class Service(Generic[S, T]):
 
         Raises:
             re.error: The pattern is no regular expression.
-            TypeError: The handler cannot be called, or is not of the kind that this server runs.
+            TypeError: The handler cannot be called, or is not of the kind that this server runs; or
+                the pattern is not for texts.
         """
         if handler is None:
             if regex is not None:
@@ -227,16 +228,14 @@ class Service(Generic[S, T]):
                 session, request.arguments, request.query.lists(), request.match, request.path
             )
 
-        pattern = None if regex is None else re.compile(regex)
-        if not self._router.add(Route(pattern, False, handler, run)):
+        if not self._router.add(Route(pattern_of(regex), False, handler, run)):
             _log.warning("the pattern %r is registered already; it keeps its handler", regex)
 
     def _add_script(
         self, pattern: str | re.Pattern[str] | None, handler: Callable[[S, Request], T]
     ) -> None:
         handlers.check(pattern, handler, awaited=self._awaits)
-        compiled = None if pattern is None else re.compile(pattern)
-        if not self._router.add(Route(compiled, True, handler, handler)):
+        if not self._router.add(Route(pattern_of(pattern), True, handler, handler)):
             raise ValueError(f"the pattern {pattern!r} has a handler already")
 
     def unregister_script_handler(self, regex: str | re.Pattern[str] | None) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pystrix_typed.agi import logs
 from pystrix_typed.agi.health import HealthServer
 from pystrix_typed.agi.limits import Limits, networks
-from pystrix_typed.agi.options import check_drain
+from pystrix_typed.agi.options import check_address, check_drain
 from pystrix_typed.cli.problem import Problem
 from pystrix_typed.serving import listening
 from pystrix_typed.serving.master import Master
@@ -156,6 +156,7 @@ def _plan(service: Service) -> Plan:
         limits["proxies"] = networks(service.proxy)
     Limits(**limits)  # or each worker would find out what is wrong
     check_drain(service.drain)
+    check_address(service.host, service.port)
     return Plan(
         target=service.target,
         folder=service.folder.resolve(),

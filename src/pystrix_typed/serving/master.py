@@ -27,6 +27,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pystrix_typed.agi.listening import SETTLE, turn_deaf
+from pystrix_typed.agi.observing import Peer
 from pystrix_typed.agi.reception import LONGEST_WAIT
 from pystrix_typed.agi.service import name_of
 from pystrix_typed.serving import listening
@@ -209,8 +210,8 @@ class Master:
         elif not self._told_complete and self._ending is None:
             self._told_complete = True
             count = len(self._crew.serving)
-            (host, port), target = self._address, self._plan.target
-            _log.info("serving %s on %s:%d with %d workers", target, host, port, count)
+            where, target = Peer(*self._address), self._plan.target
+            _log.info("serving %s on %s with %d workers", target, where, count)
             self._notifier.send(READY="1", STATUS=f"{count} workers", MAINPID=str(os.getpid()))
         self._review_port(now)
 
