@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pystrix_typed.agi.aio import Session
-    from pystrix_typed.agi.aio_link import Link
+    from pystrix_typed.agi.aio.link import Link
     from pystrix_typed.agi.record import AnyAction
 
     Open: TypeAlias = Callable[..., AbstractAsyncContextManager["Call"]]

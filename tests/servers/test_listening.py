@@ -12,7 +12,7 @@ from collections import deque
 
 import pytest
 
-from pystrix_typed.agi.aio_accepting import Acceptor
+from pystrix_typed.agi.aio.accepting import Acceptor
 from pystrix_typed.agi.limits import Limits
 from pystrix_typed.agi.listening import hear_again, turn_deaf
 

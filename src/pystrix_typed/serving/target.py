@@ -8,7 +8,7 @@ import traceback
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, TypeAlias
 
-from pystrix_typed.agi.aio_server import FastAGIServer as AioServer
+from pystrix_typed.agi.aio.server import FastAGIServer as AioServer
 from pystrix_typed.agi.server import FastAGIServer
 
 if TYPE_CHECKING:

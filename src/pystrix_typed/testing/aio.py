@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from pystrix_typed.agi import aio
-from pystrix_typed.agi.aio_link import Link
+from pystrix_typed.agi.aio.link import Link
 from pystrix_typed.testing.loops import VirtualTime
 from pystrix_typed.testing.repeatable import RepeatableProtocol
 

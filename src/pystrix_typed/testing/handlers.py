@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from pystrix_typed.agi import aio
-from pystrix_typed.agi.aio_server import FastAGIServer as AsyncFastAGIServer
+from pystrix_typed.agi.aio.server import FastAGIServer as AsyncFastAGIServer
 from pystrix_typed.agi.fastagi import FastAGI
 from pystrix_typed.agi.observing import Peer
 from pystrix_typed.agi.routing import Request, request_of

@@ -8,9 +8,9 @@ import logging
 from inspect import isawaitable
 from typing import TYPE_CHECKING, TypeVar
 
-from pystrix_typed.agi.aio import FastAGI
-from pystrix_typed.agi.aio_accepting import Acceptor
-from pystrix_typed.agi.aio_reception import AioReception
+from pystrix_typed.agi.aio.accepting import Acceptor
+from pystrix_typed.agi.aio.fastagi import FastAGI
+from pystrix_typed.agi.aio.reception import Reception
 from pystrix_typed.agi.exceptions import AGIProtocolError
 from pystrix_typed.agi.handlers import check_result, outcome_of
 from pystrix_typed.agi.listening import SETTLE, hear_again, turn_deaf
@@ -160,7 +160,7 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
 
     def _arrange(self) -> None:
         self._seats = asyncio.Semaphore(self.limits.max_calls)
-        self._reception = AioReception(self.limits, self._observers, self._begin, self._changed.set)
+        self._reception = Reception(self.limits, self._observers, self._begin, self._changed.set)
 
     def script(self, pattern: str | re.Pattern[str] | None) -> Callable[[Script], Script]:
         """Register the function below for the calls whose whole path matches.

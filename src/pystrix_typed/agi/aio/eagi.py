@@ -18,7 +18,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Self
 
-from pystrix_typed.agi.aio import AGI
+from pystrix_typed.agi.aio.script import AGI
 from pystrix_typed.agi.audio import (
     FRAME,
     VARIABLE,

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from pystrix_typed.agi.limits import Limits
     from pystrix_typed.agi.observing import Observers
 
-__all__ = ["AioReception", "Door"]
+__all__ = ["Reception", "Door"]
 
 _log = logging.getLogger("pystrix_typed.agi.server")
 
 
-class AioReception:
+class Reception:
     """Reads the variables of connections, and hands on those that become calls.
 
     Args:
@@ -71,7 +71,7 @@ class Door(asyncio.Protocol):
     _handshake: Handshake
     _transport: asyncio.Transport
 
-    def __init__(self, reception: AioReception) -> None:
+    def __init__(self, reception: Reception) -> None:
         self._reception = reception
         self._timer: asyncio.TimerHandle | None = None
 
