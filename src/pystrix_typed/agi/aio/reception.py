@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pystrix_typed.agi.limits import Limits
     from pystrix_typed.agi.observing import Observers
 
-__all__ = ["Reception", "Door"]
+__all__ = ["Door", "Reception"]
 
 _log = logging.getLogger("pystrix_typed.agi.server")
 
