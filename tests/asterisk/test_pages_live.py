@@ -13,13 +13,13 @@ import pytest
 from pystrix_typed import agi
 from pystrix_typed.agi import core
 
-from ..pages import BLOCKS, complete, program
+from ..pages import BLOCKS, ROOT, complete, program
 from .calls import Caller, Far
 from .isolation import INSIDE
 from .near import Near, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from .calls import Ending
     from .exchange import Exchange
@@ -347,19 +347,29 @@ def test_the_asyncio_eagi_script_stops_talking_when_the_caller_speaks(latest: Ex
         assert call.wait(15).agi_status == "SUCCESS"
 
 
+def dialplans() -> Iterator[tuple[str, str]]:
+    """Give each piece of dialplan on the pages and in the examples, and where it stands."""
+    for block in BLOCKS:
+        if block.language == "ini" and "exten =>" in block.text:
+            yield f"{block.page}:{block.line}", block.text
+    for file in sorted((ROOT / "examples").glob("*/*.py")):
+        lines = re.findall(r"^    ((?:exten| same) => .*)$", file.read_text(), re.MULTILINE)
+        if lines:
+            yield f"examples/{file.parent.name}", "\n".join(["[example]", *lines])
+
+
 def test_asterisk_understands_the_dialplan(exchange: Exchange) -> None:
-    blocks = [block for block in BLOCKS if block.language == "ini" and "exten =>" in block.text]
-    assert len(blocks) > 5
-    for number, block in enumerate(blocks):
+    pieces = list(dialplans())
+    assert len(pieces) > 15
+    for number, (place, text) in enumerate(pieces):
         before = exchange.log_size()
         context = f"page-{number}"
-        named = re.sub(r"^\[[^]]+\]", f"[{context}]", block.text, count=1, flags=re.MULTILINE)
-        exchange.dialplan(named)
+        exchange.dialplan(re.sub(r"^\[[^]]+\]", f"[{context}]", text, count=1, flags=re.MULTILINE))
         log = exchange.log(before)
-        assert "WARNING" not in log, f"{block.page}:{block.line}\n{log}"
-        assert "ERROR" not in log, f"{block.page}:{block.line}\n{log}"
+        assert "WARNING" not in log, f"{place}\n{log}"
+        assert "ERROR" not in log, f"{place}\n{log}"
         found = exchange.console(f"dialplan show {context}")
-        assert found.count("exten =>") + found.count("=> ") >= block.text.count("exten =>"), found
+        assert found.count("exten =>") + found.count("=> ") >= text.count("exten =>"), found
 
 
 # When it does not work
