@@ -76,7 +76,8 @@ def link(
         entry = env.domains.python_domain.objects[member]
         return make_refnode(app.builder, here, entry.docname, entry.node_id, shown, member)
     found = NAME.fullmatch(code)
-    if not found or "(/" in code or "://" in code:  # that is the dialplan's AGI()
+    # The dialplan's AGI() is not the class.
+    if not found or code in {"AGI()", "EAGI()"} or "(/" in code or "://" in code:
         return None
     space, name, _ = found.groups()
     if name in PAGES and space != "aio.":
