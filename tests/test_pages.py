@@ -294,3 +294,18 @@ READ: dict[str, Callable[[str], object]] = {
 def test_data_can_be_read() -> None:
     for block in of(*READ):
         assert READ[block.language](block.text), block
+
+
+def test_where_is_what_is_where_it_says() -> None:
+    text = (
+        (ROOT / "docs" / "inside.md").read_text(encoding="utf-8").partition("## Where is what")[2]
+    )
+    package = ROOT / "src" / "pystrix_typed"
+    rooms: set[Path] = set()
+    for row in re.findall(r"^\| (.*?) \|", text, re.MULTILINE)[1:]:
+        for name in re.findall(r"`(.*?)`", row):
+            folder = package / "agi" if row.startswith("...") else ROOT
+            room = next(each for each in (folder / name, package / name) if each.exists())
+            rooms.add(room)
+    assert {path.parent for path in package.glob("*/__init__.py")} <= rooms
+    assert {ROOT / name for name in ("spec", "codegen", "tests", "docs", "examples")} <= rooms
