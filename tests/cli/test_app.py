@@ -219,6 +219,21 @@ def test_interrupted_it_ends_without_a_word() -> None:
     assert (process.returncode, told) == (130, b"")
 
 
+def test_serve_on_windows_says_that_it_cannot() -> None:
+    # As there: signals are missing, not only the name of the system is another one.
+    code = """
+import signal, sys
+import asyncio, multiprocessing, rich.console, subprocess, typer, zoneinfo
+for name in ("SIGHUP", "SIGTTIN", "SIGTTOU", "SIGUSR1", "SIGPIPE"):
+    delattr(signal, name) if hasattr(signal, name) else None
+import pystrix_typed.cli.run
+sys.platform = "win32"
+"""
+    done = run("serve", "greet", code=code + MAIN)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"pystrix-typed: .*\n", done.stderr)
+
+
 @pytest.mark.parametrize("missing", ["typer", "rich"])
 def test_without_its_extra_one_line_says_how_to_get_it(missing: str) -> None:
     done = run("demo", code=without(missing))

@@ -13,7 +13,6 @@ from pystrix_typed.agi.limits import Limits, networks
 from pystrix_typed.agi.options import check_address, check_drain
 from pystrix_typed.cli.problem import Problem
 from pystrix_typed.serving import listening
-from pystrix_typed.serving.master import Master
 from pystrix_typed.serving.notify import Notifier
 from pystrix_typed.serving.reload import Watch
 from pystrix_typed.serving.worker import Plan
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
     from pathlib import Path
+
+    from pystrix_typed.serving.master import Master
 
 __all__ = ["Service", "serve"]
 
@@ -100,6 +101,9 @@ def _run(
     notifier: Notifier,
     folder: Path | None,
 ) -> int:
+    # Late, for it needs the signals of POSIX, whose lack is said above.
+    from pystrix_typed.serving.master import Master
+
     health: HealthServer | None = None
     master: Master | None = None
 
