@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from pystrix_typed.agi.exceptions import AGIUnknownError as AGIUnknownError
     from pystrix_typed.agi.exceptions import AGIUsageError as AGIUsageError
     from pystrix_typed.agi.exceptions import AGIVersionError as AGIVersionError
+    from pystrix_typed.agi.exceptions import Item as Item
     from pystrix_typed.agi.fastagi import FastAGI as FastAGI
     from pystrix_typed.agi.observing import Call as Call
     from pystrix_typed.agi.observing import CommandEvent as CommandEvent
     from pystrix_typed.agi.observing import Observer as Observer
     from pystrix_typed.agi.record import Action as Action
-    from pystrix_typed.agi.record import Item as Item
     from pystrix_typed.agi.record import Record as Record
     from pystrix_typed.agi.routing import Query as Query
     from pystrix_typed.agi.routing import Request as Request
@@ -107,7 +107,6 @@ _HOMES = {
     "FastAGI": "fastagi",
     "FastAGIServer": "server",
     "Handler": "server",
-    "Item": "record",
     "Observer": "observing",
     "Query": "routing",
     "Record": "record",

@@ -30,11 +30,13 @@ when the action is built, before anything is sent.
 
 from __future__ import annotations
 
+from pystrix_typed.agi.record import Record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pystrix_typed.agi.record import AnyAction, Item
+    from pystrix_typed.agi.record import AnyAction
     from pystrix_typed.agi.wire import Reply
 
 __all__ = [
@@ -55,7 +57,21 @@ __all__ = [
     "AGIUnknownError",
     "AGIUsageError",
     "AGIVersionError",
+    "Item",
 ]
+
+
+class Item(Record):
+    """One key of a reply: ``result=-1 (hangup)`` is the value ``-1`` with the data ``hangup``."""
+
+    __slots__ = ("value", "data")  # noqa: RUF023 - the order of the constructor's arguments
+    value: str
+    data: str | None
+
+    def __init__(self, value: str, data: str | None = None) -> None:
+        assign = object.__setattr__
+        assign(self, "value", value)
+        assign(self, "data", data)
 
 
 class AGIException(Exception):

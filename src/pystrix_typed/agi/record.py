@@ -33,7 +33,7 @@ else:
         return lambda cls: cls
 
 
-__all__ = ["Action", "Item", "Record"]
+__all__ = ["Action", "Record"]
 
 
 class _Fields:
@@ -42,55 +42,11 @@ class _Fields:
     __slots__ = ()
 
     def __get__(self, _record: object, owner: type[Record]) -> dict[str, Field[Any]]:
-        import dataclasses
+        from pystrix_typed.agi.fields import fields_of
 
-        names = owner.__match_args__
-        if not names and owner.__init__ is object.__init__:
-            defaults: tuple[object, ...] = ()
-        else:
-            defaults = owner.__init__.__defaults__ or ()
-        required = len(names) - len(defaults)
-        specs: list[Any] = []
-        for position, name in enumerate(names):
-            annotation = _annotation(owner, name)
-            if position < required:
-                specs.append((name, annotation))
-            else:
-                default = defaults[position - required]
-                specs.append((name, annotation, dataclasses.field(default=default)))
-        made = dataclasses.make_dataclass(owner.__name__, specs, frozen=True)
-        found: dict[str, Field[Any]] = {field.name: field for field in dataclasses.fields(made)}
+        found = fields_of(owner)
         owner.__dataclass_fields__ = found
         return found
-
-
-class _Names:
-    """Finds a record's ``__match_args__`` the first time that somebody asks for it.
-
-    They are the slots, in the order of the constructor's arguments. (Spelled out in each class this
-    would contradict what checkers derive from the annotations.)
-    """
-
-    __slots__ = ()
-
-    def __get__(self, _record: object, owner: type[Record]) -> tuple[str, ...]:
-        names: tuple[str, ...] = ()
-        for cls in owner.__mro__:
-            names = cls.__dict__.get("__slots__", ())
-            if names:
-                break
-        setattr(owner, "__match_args__", names)  # noqa: B010 - mypy takes it for a dataclass's
-        return names
-
-
-def _annotation(owner: type[Record], name: str) -> object:
-    import inspect
-
-    for cls in owner.__mro__:
-        annotations = inspect.get_annotations(cls)
-        if name in annotations:
-            return annotations[name]
-    return object
 
 
 @dataclass_transform(frozen_default=True, eq_default=True)
@@ -103,7 +59,18 @@ class Record:
         __match_args__: ClassVar[tuple[str, ...]]
     else:
         __dataclass_fields__ = _Fields()
-        __match_args__ = _Names()
+        __match_args__ = ()
+
+        def __init_subclass__(cls, **options: object) -> None:
+            """Match by the slots, which are in the order of the constructor's arguments.
+
+            (Spelled out in each class this would contradict what checkers derive from the
+            annotations.)
+            """
+            super().__init_subclass__(**options)
+            names = cls.__dict__.get("__slots__")
+            if names:
+                cls.__match_args__ = names
 
     def _values(self) -> tuple[object, ...]:
         return tuple([getattr(self, name) for name in self.__match_args__])
@@ -137,19 +104,6 @@ class Record:
         import dataclasses
 
         return dataclasses.replace(self, **changes)
-
-
-class Item(Record):
-    """One key of a reply: ``result=-1 (hangup)`` is the value ``-1`` with the data ``hangup``."""
-
-    __slots__ = ("value", "data")  # noqa: RUF023 - the order of the constructor's arguments
-    value: str
-    data: str | None
-
-    def __init__(self, value: str, data: str | None = None) -> None:
-        assign = object.__setattr__
-        assign(self, "value", value)
-        assign(self, "data", data)
 
 
 class Action(Record, Generic[R_co]):

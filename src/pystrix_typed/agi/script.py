@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
     from typing import TextIO
 
-__all__ = ["AGI", "Script", "Sighup", "greet", "private", "shield", "write_at_once"]
+__all__ = ["AGI", "Script", "greet", "private", "shield", "take_sighup", "write_at_once"]
 
 _scripts: list[Script] = []
 _at_exit = False
@@ -123,40 +123,42 @@ def _flush(stream: TextIO | None) -> None:
 # ---- the hangup signal ----
 
 
-class Sighup:
-    """Takes SIGHUP as notice of the hangup, where signals can be handled."""
+def take_sighup(protocol: Protocol) -> Callable[[], None]:
+    """Take SIGHUP as notice of the hangup, where signals can be handled; give what hands it back.
 
-    def __init__(self, protocol: Protocol) -> None:
-        # The module behind signal: signal itself imports enum, which costs a script's start.
-        if TYPE_CHECKING:
-            import signal as signals
-        else:
-            import _signal as signals
-        self._signals = signals
-        self._installed = False
-        if not hasattr(signals, "SIGHUP"):
-            return  # Windows
-        previous = self._previous = signals.getsignal(signals.SIGHUP)
+    What hands it back puts back what was there, unless that was the default: it would kill the
+    process.
+    """
+    # The module behind signal: signal itself imports enum, which costs a script's start.
+    if TYPE_CHECKING:
+        import signal as signals
+    else:
+        import _signal as signals
+    if not hasattr(signals, "SIGHUP"):
+        return _nothing  # Windows
+    previous = signals.getsignal(signals.SIGHUP)
 
-        def hang_up(number: int, frame: FrameType | None) -> None:
-            protocol.note_hangup()
-            if callable(previous):
-                previous(number, frame)
+    def hang_up(number: int, frame: FrameType | None) -> None:
+        protocol.note_hangup()
+        if callable(previous):
+            previous(number, frame)
 
-        try:
-            signals.signal(signals.SIGHUP, hang_up)
-        except ValueError:
-            return  # not the main thread
-        self._installed = True
-
-    def hand_back(self) -> None:
-        """Put back what was there, unless it was the default: that would kill the process."""
-        signals = self._signals
-        if self._installed and self._previous not in (None, signals.SIG_DFL):
+    def hand_back() -> None:
+        if previous not in (None, signals.SIG_DFL):
             try:
-                signals.signal(signals.SIGHUP, self._previous)
+                signals.signal(signals.SIGHUP, previous)
             except ValueError:
                 return  # closed by another thread than the one that opened it
+
+    try:
+        signals.signal(signals.SIGHUP, hang_up)
+    except ValueError:
+        return _nothing  # not the main thread
+    return hand_back
+
+
+def _nothing() -> None:
+    """Hand back nothing, where nothing was taken."""
 
 
 # ---- one session ----
@@ -187,7 +189,7 @@ class Script:
         self._tell = tell
         self._forget = forget
         self._report_errors = report_errors
-        self._sighup = Sighup(protocol) if handle_sighup else None
+        self._hand_back = take_sighup(protocol) if handle_sighup else _nothing
         self._hung_up = False
         _scripts.append(self)
         _hook()
@@ -223,8 +225,7 @@ class Script:
         if self not in _scripts:
             return
         _scripts.remove(self)
-        if self._sighup is not None:
-            self._sighup.hand_back()
+        self._hand_back()
         if not _scripts and not self._hung_up and sys.excepthook is _uncaught:
             sys.excepthook = _previous_hook
             _hooked = False

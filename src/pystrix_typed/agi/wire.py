@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from pystrix_typed.agi.record import Item
+    from pystrix_typed.agi.exceptions import Item
 
     Words: TypeAlias = tuple[str | None, ...]
 
@@ -176,7 +176,7 @@ class Reply:
     @property
     def items(self) -> dict[str, Item]:
         """Everything that the reply said, by key, in pystrix's form."""
-        from pystrix_typed.agi.record import Item
+        from pystrix_typed.agi.exceptions import Item
 
         items: dict[str, Item] = {}
         if self.result is not None:

@@ -1,0 +1,43 @@
+"""What makes a record a dataclass to `dataclasses.fields` and its like: loaded when one asks."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dataclasses import Field
+    from typing import Any
+
+    from pystrix_typed.agi.record import Record
+
+__all__ = ["fields_of"]
+
+
+def fields_of(owner: type[Record]) -> dict[str, Field[Any]]:
+    """Give the fields of a class of records, by their names."""
+    names = owner.__match_args__
+    if not names and owner.__init__ is object.__init__:
+        defaults: tuple[object, ...] = ()
+    else:
+        defaults = owner.__init__.__defaults__ or ()
+    required = len(names) - len(defaults)
+    specs: list[Any] = []
+    for position, name in enumerate(names):
+        annotation = _annotation(owner, name)
+        if position < required:
+            specs.append((name, annotation))
+        else:
+            default = defaults[position - required]
+            specs.append((name, annotation, dataclasses.field(default=default)))
+    made = dataclasses.make_dataclass(owner.__name__, specs, frozen=True)
+    return {field.name: field for field in dataclasses.fields(made)}
+
+
+def _annotation(owner: type[Record], name: str) -> object:
+    for cls in owner.__mro__:
+        annotations = inspect.get_annotations(cls)
+        if name in annotations:
+            return annotations[name]
+    return object
