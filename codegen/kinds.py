@@ -17,6 +17,7 @@ __all__ = [
     "field_annotation",
     "field_value",
     "parameter",
+    "quoted",
     "unit",
     "values_of",
     "word",
@@ -240,3 +241,14 @@ def field_value(field: ResultField, given: Scalar, outcome: Outcome, scope: Scop
 
 def _member(enumeration: Enumeration, value: Scalar) -> str:
     return next(member.name for member in enumeration.members if member.value == value)
+
+
+def quoted(annotation: str) -> str:
+    """Put an annotation in quotes, unless it costs nothing to look it up.
+
+    Without the quotes Python would have to build it, from names that only checkers import; and
+    ``from __future__ import annotations`` loads a module at the start of every script.
+    """
+    if annotation in {"None", "bool", "bytes", "float", "int", "object", "str"}:
+        return annotation
+    return '"' + annotation.replace('"', "'") + '"'

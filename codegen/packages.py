@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import catalogue, docs
+from . import catalogue, docs, kinds
 from .names import module_of
 from .views import action_view, result_view
 from .wording import docstring
@@ -196,7 +196,7 @@ def _environment(entries: tuple[Variable, ...], about: str) -> Page:
         variables.append(
             {
                 "attribute": entry.attribute,
-                "annotation": environment_annotation(entry),
+                "annotation": kinds.quoted(environment_annotation(entry)),
                 "value": value.format(name=repr(entry.name)),
                 "docstring": docs.variable_docstring(entry),
             }

@@ -77,9 +77,9 @@ def action_view(command: Command, scope: Scope) -> ActionView:
     parameters: list[str] = []
     for argument in arguments:
         kept, passed = kinds.attribute(argument, scope), kinds.parameter(argument, scope)
-        attributes.append((argument.name, kept))
+        attributes.append((argument.name, kinds.quoted(kept)))
         default = "" if argument.required else f" = {argument.default!r}"
-        parameters.append(f"{argument.name}: {passed}{default}")
+        parameters.append(f"{argument.name}: {kinds.quoted(passed)}{default}")
         type_imports |= _annotation_imports(f"{kept} {passed}")
         if argument.enumeration is not None:
             module = scope.module(argument.enumeration, "enumerations")
@@ -97,7 +97,7 @@ def action_view(command: Command, scope: Scope) -> ActionView:
         command=repr(command.command),
         # In quotes, because the results are loaded later.
         base=f'"{command.result}"' if command.result else "None",
-        result=command.result or "None",
+        result=kinds.quoted(command.result or "None"),
         constants=_constants(command),
         slots=repr(slots),
         attributes=tuple(attributes),
@@ -118,7 +118,9 @@ def action_view(command: Command, scope: Scope) -> ActionView:
 
 def result_view(result: Result, scope: Scope) -> ResultView:
     """Prepare one result."""
-    attributes = tuple((field.name, kinds.field_annotation(field)) for field in result.fields)
+    attributes = tuple(
+        (field.name, kinds.quoted(kinds.field_annotation(field))) for field in result.fields
+    )
     imports: set[tuple[str, str]] = set()
     for field in result.fields:
         imports |= _annotation_imports(kinds.field_annotation(field))

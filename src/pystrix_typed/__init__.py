@@ -4,8 +4,6 @@ Importing this package imports nothing else: Asterisk starts one interpreter per
 `agi` and what lies below it are loaded when they are first asked for.
 """
 
-from __future__ import annotations
-
 __all__ = ["__version__", "agi"]
 
 __version__ = "0.1.0"
@@ -25,5 +23,5 @@ else:
         return pystrix_typed.agi
 
 
-def __dir__() -> list[str]:
+def __dir__() -> "list[str]":
     return sorted({*globals(), *__all__})

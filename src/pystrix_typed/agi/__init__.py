@@ -12,8 +12,6 @@ Every name is loaded when it is first used: Asterisk starts one interpreter per 
 script never pays for the server, nor a command for its neighbours.
 """
 
-from __future__ import annotations
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pystrix_typed.agi import aio as aio
@@ -131,5 +129,5 @@ if not TYPE_CHECKING:
         return value
 
 
-def __dir__() -> list[str]:
+def __dir__() -> "list[str]":
     return sorted({*globals(), *__all__})

@@ -7,8 +7,7 @@ changes nothing, so that `dataclasses.replace` and pickle round-trip. `TypeError
 kind, `ValueError` a value that Asterisk would misread, cut, or take for a second command.
 """
 
-from __future__ import annotations
-
+# ruff: noqa: RET503 - `_wrong` never returns, which ruff does not see in quotes
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence  # noqa: F401 - some are named in casts only
@@ -33,8 +32,8 @@ ROUTINE_ARGUMENTS = 100
 
 
 def _wrong(
-    error: type[Exception], action: AnyAction, name: str, value: object, rule: str
-) -> NoReturn:
+    error: "type[Exception]", action: "AnyAction", name: str, value: object, rule: str
+) -> "NoReturn":
     try:
         shown = repr(value)
     except Exception:  # noqa: BLE001 - an int of thousands of digits has none, for one
@@ -45,14 +44,14 @@ def _wrong(
 
 
 def string(
-    action: AnyAction,
+    action: "AnyAction",
     name: str,
     value: object,
     *,
     forbids: str = "",
     why: str = "",
     allow_empty: bool = True,
-    max_bytes: int | None = None,
+    max_bytes: "int | None" = None,
 ) -> str:
     """Check a text: one word on the wire, whatever it holds."""
     if (
@@ -96,7 +95,7 @@ def string(
 
 
 def path(
-    action: AnyAction, name: str, value: object, *, forbids: str = "", allow_empty: bool = True
+    action: "AnyAction", name: str, value: object, *, forbids: str = "", allow_empty: bool = True
 ) -> str:
     """Check a file name: a str, or anything that `os.fspath` gives one for."""
     if type(value) is str and value and value.isprintable() and value.isascii() and not forbids:
@@ -113,7 +112,7 @@ def path(
     return string(action, name, value, forbids=forbids, allow_empty=allow_empty)
 
 
-def digits(action: AnyAction, name: str, value: object) -> str:
+def digits(action: "AnyAction", name: str, value: object) -> str:
     """Check telephone keys, as a text or an iterable of keys: 0-9, A-D, ``*`` and ``#``."""
     if type(value) is str and not value.strip(DTMF):
         return value
@@ -124,7 +123,7 @@ def digits(action: AnyAction, name: str, value: object) -> str:
     return keys
 
 
-def spoken_digits(action: AnyAction, name: str, value: object) -> str:
+def spoken_digits(action: "AnyAction", name: str, value: object) -> str:
     """Check the digits that SAY DIGITS speaks: ``*``, ``#`` and ``-`` may follow a digit."""
     if isinstance(value, int) and not isinstance(value, bool):
         keys = _text(action, name, value, value, "number")
@@ -145,7 +144,7 @@ def spoken_digits(action: AnyAction, name: str, value: object) -> str:
     return keys
 
 
-def _texts(action: AnyAction, name: str, value: object, what: str) -> Sequence[str]:
+def _texts(action: "AnyAction", name: str, value: object, what: str) -> "Sequence[str]":
     """Give a text as it is, and the elements of an iterable as texts."""
     if isinstance(value, str):
         return str.__str__(value)
@@ -162,7 +161,7 @@ def _texts(action: AnyAction, name: str, value: object, what: str) -> Sequence[s
     return [_text(action, name, value, part, what) for part in parts]
 
 
-def _text(action: AnyAction, name: str, value: object, part: object, what: str) -> str:
+def _text(action: "AnyAction", name: str, value: object, part: object, what: str) -> str:
     """Write one element; a member of an enumeration is the value that it stands for."""
     if isinstance(part, str):
         return str.__str__(part)
@@ -175,11 +174,11 @@ def _text(action: AnyAction, name: str, value: object, part: object, what: str) 
 
 
 def integer(
-    action: AnyAction,
+    action: "AnyAction",
     name: str,
     value: object,
-    low: int | None = INT32[0],
-    high: int | None = INT32[1],
+    low: "int | None" = INT32[0],
+    high: "int | None" = INT32[1],
 ) -> int:
     """Check a whole number."""
     if type(value) is int and (low is None or value >= low) and (high is None or value <= high):
@@ -191,12 +190,12 @@ def integer(
 
 
 def _within(
-    action: AnyAction,
+    action: "AnyAction",
     name: str,
     value: object,
     amount: float,
-    low: float | None,
-    high: float | None,
+    low: "float | None",
+    high: "float | None",
     unit: str = "",
 ) -> None:
     """Refuse a value that is too low or too high as a number of that unit."""
@@ -208,7 +207,7 @@ def _within(
     _wrong(ValueError, action, name, value, f"must be {limits}{unit}")
 
 
-def _amount(action: AnyAction, name: str, value: object, unit: str, per_second: int) -> float:
+def _amount(action: "AnyAction", name: str, value: object, unit: str, per_second: int) -> float:
     """Give a time as a number in the wire's unit."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         if value - value != 0:  # infinite, or not a number
@@ -225,13 +224,13 @@ def _amount(action: AnyAction, name: str, value: object, unit: str, per_second: 
 
 
 def _whole(
-    action: AnyAction,
+    action: "AnyAction",
     name: str,
     value: object,
     unit: str,
     per_second: int,
-    low: int | None,
-    high: int | None,
+    low: "int | None",
+    high: "int | None",
 ) -> int:
     amount = _amount(action, name, value, unit, per_second)
     if amount != int(amount):
@@ -241,33 +240,33 @@ def _whole(
 
 
 def milliseconds(
-    action: AnyAction,
+    action: "AnyAction",
     name: str,
     value: object,
-    low: int | None = INT32[0],
-    high: int | None = INT32[1],
+    low: "int | None" = INT32[0],
+    high: "int | None" = INT32[1],
 ) -> int:
     """Check a time in milliseconds; a `timedelta` works too."""
     return _whole(action, name, value, "milliseconds", 1000, low, high)
 
 
 def seconds(
-    action: AnyAction,
+    action: "AnyAction",
     name: str,
     value: object,
-    low: int | None = INT32[0],
-    high: int | None = INT32[1],
+    low: "int | None" = INT32[0],
+    high: "int | None" = INT32[1],
 ) -> int:
     """Check a time in whole seconds; a `timedelta` works too."""
     return _whole(action, name, value, "seconds", 1, low, high)
 
 
 def fractional_seconds(
-    action: AnyAction,
+    action: "AnyAction",
     name: str,
     value: object,
-    low: float | None = None,
-    high: float | None = None,
+    low: "float | None" = None,
+    high: "float | None" = None,
 ) -> float:
     """Check a time in seconds, fractions allowed; a `timedelta` works too."""
     amount = _amount(action, name, value, "seconds", 1)
@@ -285,11 +284,11 @@ samples = integer
 
 
 def epoch(
-    action: AnyAction,
+    action: "AnyAction",
     name: str,
     value: object,
-    low: int | None = INT32[0],
-    high: int | None = INT32[1],
+    low: "int | None" = INT32[0],
+    high: "int | None" = INT32[1],
 ) -> int:
     """Check a moment: seconds since 1970 in UTC, a datetime, a date, a time of today, None for now.
 
@@ -330,7 +329,7 @@ def epoch(
     return moment
 
 
-def label(action: AnyAction, name: str, value: object, low: int = 1) -> int | str:
+def label(action: "AnyAction", name: str, value: object, low: int = 1) -> "int | str":
     """Check a priority: a positive number, or a label's name.
 
     Asterisk reads whatever begins with a number as that number, so such a label is refused.
@@ -345,7 +344,7 @@ def label(action: AnyAction, name: str, value: object, low: int = 1) -> int | st
     return string(action, name, value, allow_empty=False)
 
 
-def choice(action: AnyAction, name: str, value: object, values: tuple[Plain, ...]) -> Plain:
+def choice(action: "AnyAction", name: str, value: object, values: "tuple[Plain, ...]") -> "Plain":
     """Check one of a few values; a member of the enumeration gives its plain value."""
     if not isinstance(value, bool):
         for plain in values:
@@ -356,7 +355,7 @@ def choice(action: AnyAction, name: str, value: object, values: tuple[Plain, ...
     _wrong(error, action, name, value, f"must be one of {shown}")
 
 
-def flag(action: AnyAction, name: str, value: object) -> bool:
+def flag(action: "AnyAction", name: str, value: object) -> bool:
     """Check a yes or no."""
     if value is not True and value is not False:
         _wrong(TypeError, action, name, value, f"must be a bool, not {type(value).__name__}")
@@ -366,7 +365,7 @@ def flag(action: AnyAction, name: str, value: object) -> bool:
 _SPLITTING = str.maketrans({character: "\\" + character for character in '\\",()[]'})
 
 
-def options(action: AnyAction, name: str, value: object) -> str:
+def options(action: "AnyAction", name: str, value: object) -> str:
     r"""Compose an application's arguments.
 
     Args:
@@ -384,7 +383,7 @@ def options(action: AnyAction, name: str, value: object) -> str:
     return string(action, name, ",".join(escaped))
 
 
-def routine_arguments(action: AnyAction, name: str, value: object) -> str:
+def routine_arguments(action: "AnyAction", name: str, value: object) -> str:
     """Compose the arguments of a routine, which GOSUB splits and leaves as they are.
 
     Args:
@@ -428,7 +427,7 @@ def _balanced(part: str) -> bool:
     return not quoted and not any(open_brackets.values())
 
 
-def caller_id(number: str, name: str | None) -> str:
+def caller_id(number: str, name: "str | None") -> str:
     """Compose the one word that SET CALLERID takes: ``"name" <number>``."""
     if name is None:
         return f"<{number}>"

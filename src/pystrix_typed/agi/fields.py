@@ -39,5 +39,7 @@ def _annotation(owner: type[Record], name: str) -> object:
     for cls in owner.__mro__:
         annotations = inspect.get_annotations(cls)
         if name in annotations:
-            return annotations[name]
+            annotation: object = annotations[name]
+            # As it is written: in quotes, unless it is the name of a built-in type.
+            return annotation.__name__ if isinstance(annotation, type) else annotation
     return object

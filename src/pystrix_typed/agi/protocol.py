@@ -35,8 +35,6 @@ belongs to it, and then a fence settles where it ends. One that is longer than a
 might be cut just where it seems complete, so it is fenced too.
 """
 
-from __future__ import annotations
-
 # The spec's facts on an action are for this module: private to users, not to the package.
 # pyright: reportPrivateUsage=false
 from pystrix_typed import agi
@@ -138,7 +136,7 @@ class Protocol(Stream):
 
     # ---- what the driver calls ----
 
-    def started(self, received: bytes) -> dict[str, str]:
+    def started(self, received: bytes) -> "dict[str, str]":
         """Take the variables, and perhaps more, which the driver has read whole already.
 
         Raises:
@@ -153,7 +151,7 @@ class Protocol(Stream):
             return variables
         raise self._break(agi.AGIProtocolError, None, "the variables at the start have no end")
 
-    def start(self, deadline: float | None) -> Exchange[dict[str, str]]:
+    def start(self, deadline: "float | None") -> "Exchange[dict[str, str]]":
         """Read the ``agi_*`` variables that Asterisk sends first.
 
         Raises:
@@ -188,7 +186,7 @@ class Protocol(Stream):
         self._tidy()
         return variables
 
-    def execute(self, action: Action[R], deadline: float | None) -> Exchange[R]:
+    def execute(self, action: "Action[R]", deadline: "float | None") -> "Exchange[R]":
         """Send one command and give what its reply means.
 
         Raises:
@@ -211,7 +209,7 @@ class Protocol(Stream):
     # The same in two calls, for a driver that can do without a generator where one line is sent and
     # one comes back, as for nearly every command. The driver need not set `now` before `begin`.
 
-    def begin(self, action: AnyAction) -> bytes:
+    def begin(self, action: "AnyAction") -> bytes:
         """Give the command line to write; b"" when `execute` has to find the step first.
 
         Raises:
@@ -234,7 +232,7 @@ class Protocol(Stream):
         self._send(action)
         return line
 
-    def conclude(self, action: Action[R], got: bytes | None) -> tuple[R] | None:
+    def conclude(self, action: "Action[R]", got: "bytes | None") -> "tuple[R] | None":
         """Give what the reply means, if it is one line that came alone and means success.
 
         None, and nothing has changed, if `finish` is to read it.
@@ -261,7 +259,9 @@ class Protocol(Stream):
         self._in_flight = None
         return (result,)
 
-    def finish(self, action: Action[R], got: bytes | None, deadline: float | None) -> Exchange[R]:
+    def finish(
+        self, action: "Action[R]", got: "bytes | None", deadline: "float | None"
+    ) -> "Exchange[R]":
         """Give what the reply means that begins with what came first."""
         reply = yield from self._answer(got, action, deadline)
         self.reply = reply
@@ -343,14 +343,14 @@ class Protocol(Stream):
 
     # ---- before and after a command ----
 
-    def _send(self, action: AnyAction) -> None:
+    def _send(self, action: "AnyAction") -> None:
         """Note that the command's line is given to the driver."""
         self._in_flight = action
         self.reply = None
         self._noise = 0
         self.sending = True
 
-    def _refuse(self, action: AnyAction) -> None:
+    def _refuse(self, action: "AnyAction") -> None:
         """Raise if the command cannot be sent; nothing was sent then."""
         if self.sending and not self._broken:
             self._broken = "a command was only partly written"
@@ -367,14 +367,14 @@ class Protocol(Stream):
                 action=action,
             )
 
-    def _refuse_version(self, action: AnyAction) -> None:
+    def _refuse_version(self, action: "AnyAction") -> None:
         """Raise if this Asterisk does not have what the action asks for."""
         if self.asterisk_version:
             from pystrix_typed.agi.versions import refuse
 
             refuse(action, self.asterisk_version)
 
-    def _meaning(self, action: AnyAction, reply: Reply, error: Exception) -> AGIException:
+    def _meaning(self, action: "AnyAction", reply: "Reply", error: "Exception") -> "AGIException":
         """Give the exception that the reply means, for what reading it has raised."""
         if isinstance(error, agi.AGIException):
             return error
@@ -385,7 +385,7 @@ class Protocol(Stream):
             return undefined
         raise error
 
-    def _undefined(self, action: AnyAction, reply: Reply) -> AGIException:
+    def _undefined(self, action: "AnyAction", reply: "Reply") -> "AGIException":
         """Build the exception for a reply that is none of the action's outcomes."""
         kind: type[AGIException] = agi.AGIUnknownError
         outcome, meaning = "unknown", "a reply that AGI does not define for it"
@@ -409,7 +409,9 @@ class Protocol(Stream):
         reply.outcome = outcome
         return kind(f"{action.command}: {meaning} ({reply.shown})", action=action, reply=reply)
 
-    def _settle(self, action: AnyAction, reply: Reply, deadline: float | None) -> Exchange[None]:
+    def _settle(
+        self, action: "AnyAction", reply: "Reply", deadline: "float | None"
+    ) -> "Exchange[None]":
         """Find out whether a reply that may mean failure or hangup means hangup.
 
         Asterisk answers ``result=-1`` for both, and gives notice of the hangup some tens of
@@ -430,7 +432,9 @@ class Protocol(Stream):
                 f"{action.command}: the caller hung up ({reply.shown})", action=action, reply=reply
             )
 
-    def _drop_second_answer(self, action: AnyAction, deadline: float | None) -> Exchange[None]:
+    def _drop_second_answer(
+        self, action: "AnyAction", deadline: "float | None"
+    ) -> "Exchange[None]":
         """Drop the 520 that follows when an application returned 1 (res_agi.c, handle_exec)."""
         if self._reply_begins():
             size = self._reply_size(0)
@@ -444,12 +448,14 @@ class Protocol(Stream):
 
     # ---- reading ----
 
-    def _more(self, data: bytes, until: float | None, action: AnyAction | None) -> Exchange[bool]:
+    def _more(
+        self, data: bytes, until: "float | None", action: "AnyAction | None"
+    ) -> "Exchange[bool]":
         """Write `data`, then wait for more; False when the moment passed."""
         self.sending = bool(data)
         return self._took((yield data, until), action)
 
-    def _took(self, got: bytes | None, action: AnyAction | None) -> bool:
+    def _took(self, got: "bytes | None", action: "AnyAction | None") -> bool:
         """Keep what came; False when the moment passed."""
         if got:
             self._buffer += got
@@ -459,15 +465,15 @@ class Protocol(Stream):
         self._end()
         raise self._gone(action)
 
-    def _ask(self, line: bytes, action: AnyAction, deadline: float | None) -> Exchange[Reply]:
+    def _ask(self, line: bytes, action: "AnyAction", deadline: "float | None") -> "Exchange[Reply]":
         """Send a line and give its reply."""
         self._noise = 0
         self.sending = True
         return (yield from self._answer((yield line, deadline), action, deadline))
 
     def _answer(
-        self, got: bytes | None, action: AnyAction, deadline: float | None
-    ) -> Exchange[Reply]:
+        self, got: "bytes | None", action: "AnyAction", deadline: "float | None"
+    ) -> "Exchange[Reply]":
         """Give the reply that begins with what came first."""
         buffer = self._buffer
         if not self._took(got, action):
@@ -489,7 +495,7 @@ class Protocol(Stream):
             self._tidy()
         return parse(raw)
 
-    def _line(self, action: AnyAction, deadline: float | None) -> Exchange[None]:
+    def _line(self, action: "AnyAction", deadline: "float | None") -> "Exchange[None]":
         """Wait until there is a new line feed: nothing ends without one."""
         buffer = self._buffer
         while True:
@@ -505,13 +511,13 @@ class Protocol(Stream):
             if buffer.find(b"\n", size) >= 0:
                 return
 
-    def _late(self, action: AnyAction) -> AGIException:
+    def _late(self, action: "AnyAction") -> "AGIException":
         """Build the exception for a reply that did not come in time."""
         return agi.AGITimeoutError(
             f"{action.command}: no answer before the deadline", action=action
         )
 
-    def _value(self, action: AnyAction, deadline: float | None) -> Exchange[Reply]:
+    def _value(self, action: "AnyAction", deadline: "float | None") -> "Exchange[Reply]":
         """Take a value's reply, whose end only a fence can prove."""
         buffer = self._buffer
         seems = buffer.find(b")\n")
@@ -536,8 +542,8 @@ class Protocol(Stream):
     # ---- fences ----
 
     def _fence(
-        self, action: AnyAction, deadline: float | None, data: bytes, why: str = ""
-    ) -> Exchange[bytearray]:
+        self, action: "AnyAction", deadline: "float | None", data: bytes, why: str = ""
+    ) -> "Exchange[bytearray]":
         """Wait until no fence is out, and give all that came before the first one's answer.
 
         Args:
@@ -588,7 +594,7 @@ class Protocol(Stream):
             else:
                 data = self._next_fence()
 
-    def _find_step(self, action: AnyAction, deadline: float | None) -> Exchange[None]:
+    def _find_step(self, action: "AnyAction", deadline: "float | None") -> "Exchange[None]":
         """Drop what abandoned commands and strays have left, up to a fence's answer."""
         fence = b""
         why = "the command before it was abandoned and has not ended"
@@ -615,7 +621,7 @@ class Protocol(Stream):
         self._tidy()
         self.note_hangup(agi.AGISIGPIPEHangup)
 
-    def _gone(self, action: AnyAction | None) -> AGIException:
+    def _gone(self, action: "AnyAction | None") -> "AGIException":
         """Build the exception for a stream that ended."""
         what = action.command if action else "the variables at the start"
         if self._broken:
@@ -627,8 +633,8 @@ class Protocol(Stream):
         return agi.AGISIGPIPEHangup(f"{what}: Asterisk closed the connection", action=action)
 
     def _break(
-        self, kind: type[AGIException], action: AnyAction | None, message: str
-    ) -> AGIException:
+        self, kind: "type[AGIException]", action: "AnyAction | None", message: str
+    ) -> "AGIException":
         """Give up on the session; give the exception to raise."""
         self._broken = message
         self._in_flight = None

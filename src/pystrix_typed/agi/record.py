@@ -6,8 +6,6 @@ rest, and `dataclasses` is imported only when somebody asks for fields: to `data
 `asdict`, `replace`, `is_dataclass`, to mypy and to pyright they are dataclasses all the same.
 """
 
-from __future__ import annotations
-
 from pystrix_typed.agi.wire import encode
 
 TYPE_CHECKING = False
@@ -28,7 +26,7 @@ else:
     # dearer to create.
     Generic = {R_co: object}
 
-    def dataclass_transform(**_options: object) -> Callable[[type], type]:
+    def dataclass_transform(**_options: object) -> "Callable[[type], type]":
         """Stand in for `typing.dataclass_transform`, which only the checkers look at."""
         return lambda cls: cls
 
@@ -41,7 +39,7 @@ class _Fields:
 
     __slots__ = ()
 
-    def __get__(self, _record: object, owner: type[Record]) -> dict[str, Field[Any]]:
+    def __get__(self, _record: object, owner: "type[Record]") -> "dict[str, Field[Any]]":
         from pystrix_typed.agi.fields import fields_of
 
         found = fields_of(owner)
@@ -72,7 +70,7 @@ class Record:
             if names:
                 cls.__match_args__ = names
 
-    def _values(self) -> tuple[object, ...]:
+    def _values(self) -> "tuple[object, ...]":
         return tuple([getattr(self, name) for name in self.__match_args__])
 
     def __eq__(self, other: object) -> bool:
@@ -96,10 +94,10 @@ class Record:
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable: cannot delete {name!r}")
 
-    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
+    def __reduce__(self) -> "tuple[type[Self], tuple[object, ...]]":
         return (type(self), self._values())
 
-    def __replace__(self, **changes: object) -> Self:
+    def __replace__(self, **changes: object) -> "Self":
         """What `copy.replace` calls (Python 3.13)."""
         import dataclasses
 
@@ -120,26 +118,26 @@ class Action(Record, Generic[R_co]):
     __slots__ = ()
     if not TYPE_CHECKING:
         __class_getitem__ = classmethod(type(list[int]))
-    command: ClassVar[str]
+    command: "ClassVar[str]"
 
     # The spec's facts about the command, in the form that the session reads.
-    _dead: ClassVar[bool] = False
-    _settles: ClassVar[tuple[str, ...]] = ()
-    _multiline: ClassVar[bool] = False
-    _answers_twice: ClassVar[bool] = False
-    _codes: ClassVar[tuple[int, ...]] = (200,)
-    _usage_hint: ClassVar[str] = ""
-    _module: ClassVar[str] = "res_agi.so"
+    _dead: "ClassVar[bool]" = False
+    _settles: "ClassVar[tuple[str, ...]]" = ()
+    _multiline: "ClassVar[bool]" = False
+    _answers_twice: "ClassVar[bool]" = False
+    _codes: "ClassVar[tuple[int, ...]]" = (200,)
+    _usage_hint: "ClassVar[str]" = ""
+    _module: "ClassVar[str]" = "res_agi.so"
     # From this version of Asterisk on nothing is to be refused; empty for "from the first one on".
-    _newest: ClassVar[tuple[int, ...]] = ()
+    _newest: "ClassVar[tuple[int, ...]]" = ()
     # Name (empty for the command itself), value when it is left out, since, until.
-    _versions: ClassVar[tuple[tuple[str, object, str, str], ...]] = ()
+    _versions: "ClassVar[tuple[tuple[str, object, str, str], ...]]" = ()
 
     def _words(self) -> str:
         """Give the arguments as they travel."""
         return ""
 
-    def _read(self, reply: Reply) -> R_co:
+    def _read(self, reply: "Reply") -> "R_co":
         """Give what the reply means, and note the outcome's id on it."""
         raise NotImplementedError(f"{type(self).__name__} does not read replies")  # abstract
 
@@ -152,6 +150,6 @@ class Action(Record, Generic[R_co]):
         """
         return encode(self.command, self._words())
 
-    def _error(self, kind: type[AGIException], reply: Reply, message: str) -> AGIException:
+    def _error(self, kind: "type[AGIException]", reply: "Reply", message: str) -> "AGIException":
         """Build the exception of an outcome; its message names the command and Asterisk's words."""
         return kind(f"{self.command}: {message} ({reply.shown})", action=self, reply=reply)

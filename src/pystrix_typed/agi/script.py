@@ -8,8 +8,6 @@ rarely shows a script's stderr to anyone, so an exception that ends the script i
 console as well (`pystrix_typed.agi.last_words`).
 """
 
-from __future__ import annotations
-
 # Whether a command is under way is the protocol's affair, and this module's.
 # pyright: reportPrivateUsage=false
 import os
@@ -27,9 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AGI", "Script", "greet", "private", "shield", "take_sighup", "write_at_once"]
 
-_scripts: list[Script] = []
+_scripts: "list[Script]" = []
 _at_exit = False
-_previous_hook: Callable[[type[BaseException], BaseException, TracebackType | None], object]
+_previous_hook: "Callable[[type[BaseException], BaseException, TracebackType | None], object]"
 _previous_hook = sys.__excepthook__
 _hooked = False
 
@@ -109,7 +107,7 @@ def _flush_quietly() -> None:
     _flush(sys.stderr)
 
 
-def _flush(stream: TextIO | None) -> None:
+def _flush(stream: "TextIO | None") -> None:
     if stream is not None:
         try:
             stream.flush()
@@ -123,7 +121,7 @@ def _flush(stream: TextIO | None) -> None:
 # ---- the hangup signal ----
 
 
-def take_sighup(protocol: Protocol) -> Callable[[], None]:
+def take_sighup(protocol: "Protocol") -> "Callable[[], None]":
     """Take SIGHUP as notice of the hangup, where signals can be handled; give what hands it back.
 
     What hands it back puts back what was there, unless that was the default: it would kill the
@@ -138,7 +136,7 @@ def take_sighup(protocol: Protocol) -> Callable[[], None]:
         return _nothing  # Windows
     previous = signals.getsignal(signals.SIGHUP)
 
-    def hang_up(number: int, frame: FrameType | None) -> None:
+    def hang_up(number: int, frame: "FrameType | None") -> None:
         protocol.note_hangup()
         if callable(previous):
             previous(number, frame)
@@ -178,9 +176,9 @@ class Script:
 
     def __init__(
         self,
-        protocol: Protocol,
-        tell: Callable[[bytes], object],
-        forget: Callable[[], object],
+        protocol: "Protocol",
+        tell: "Callable[[bytes], object]",
+        forget: "Callable[[], object]",
         *,
         handle_sighup: bool,
         report_errors: bool,
@@ -194,7 +192,7 @@ class Script:
         _scripts.append(self)
         _hook()
 
-    def report(self, error: BaseException | None) -> None:
+    def report(self, error: "BaseException | None") -> None:
         """Tell Asterisk of an exception that ends the session, and with that end it.
 
         The line is written and its answer not awaited, so this takes no time. Asterisk gets to it
@@ -258,7 +256,7 @@ def _forked() -> None:
 
 
 def _uncaught(
-    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    kind: "type[BaseException]", error: "BaseException", traceback: "TracebackType | None"
 ) -> None:
     """Stand in for `sys.excepthook`."""
     from pystrix_typed.agi.last_words import is_hangup, say, summary
@@ -318,8 +316,8 @@ class AGI(Session):
         self,
         debug: bool = False,
         *,
-        timeout: float | timedelta | None = None,
-        handshake_timeout: float | None = None,
+        timeout: "float | timedelta | None" = None,
+        handshake_timeout: "float | None" = None,
         resync_timeout: float = 30.0,
         verify_values: bool = False,
         redirect_stdout: bool = True,
@@ -348,9 +346,9 @@ class AGI(Session):
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        kind: "type[BaseException] | None",
+        error: "BaseException | None",
+        traceback: "TracebackType | None",
     ) -> None:
         self._script.report(error)
         self.close()
@@ -368,7 +366,7 @@ class AGI(Session):
         self._turn = Turn()
         self.close()
 
-    def _send(self, data: bytes) -> Iterable[int]:
+    def _send(self, data: bytes) -> "Iterable[int]":
         return map(os.write, (self._output,), (data,))
 
     def _receive(self) -> bytes:

@@ -4,8 +4,6 @@ It is a short loop that feeds `pystrix_typed.agi.protocol.Protocol`: write what 
 until the moment that it names, send it what came.
 """
 
-from __future__ import annotations
-
 import sys
 from _thread import TIMEOUT_MAX, allocate_lock, get_ident
 from time import monotonic
@@ -36,7 +34,7 @@ CHUNK = 65_536
 _LONGEST_POLL = 1_000_000.0
 
 
-def in_seconds(timeout: float | timedelta | None) -> float | None:
+def in_seconds(timeout: "float | timedelta | None") -> "float | None":
     """Give a time in seconds."""
     if timeout is None or isinstance(timeout, (int, float)):
         return timeout
@@ -65,7 +63,7 @@ class Turn:
         """Whether somebody has the turn."""
         return bool(self._line)
 
-    def take(self, timeout: float | None) -> bool:
+    def take(self, timeout: "float | None") -> bool:
         """Wait for the turn; False when `timeout` seconds passed first.
 
         Raises:
@@ -114,7 +112,7 @@ class Turn:
             if line:
                 self._wake_first()
 
-    def _leave(self, place: Place) -> None:
+    def _leave(self, place: "Place") -> None:
         try:
             if place in self._line:
                 self._line.remove(place)
@@ -141,20 +139,20 @@ class Session:
         trace: Called with each piece of the dialogue, and whether it was sent; None for nothing.
     """
 
-    on_command: Callable[[CommandEvent], object] | None = None
-    trace: Callable[[bool, bytes], object] | None = None
+    on_command: "Callable[[CommandEvent], object] | None" = None
+    trace: "Callable[[bool, bytes], object] | None" = None
 
     #: Gives the present moment, on the clock that deadlines are on.
-    _clock: Callable[[], float] = staticmethod(monotonic)
+    _clock: "Callable[[], float]" = staticmethod(monotonic)
 
     #: Whether something may have arrived between commands: a notice, or the answer to a stray.
     _listens = True
 
     def __init__(
         self,
-        protocol: Protocol,
-        timeout: float | timedelta | None,
-        handshake: float | None,
+        protocol: "Protocol",
+        timeout: "float | timedelta | None",
+        handshake: "float | None",
         debug: bool,
         received: bytes = b"",
     ) -> None:
@@ -179,8 +177,8 @@ class Session:
             raise
 
     def execute(
-        self, action: Action[R], *, timeout: float | timedelta | EllipsisType | None = ...
-    ) -> R:
+        self, action: "Action[R]", *, timeout: "float | timedelta | EllipsisType | None" = ...
+    ) -> "R":
         """Execute one action and give what it reports.
 
         Args:
@@ -242,7 +240,7 @@ class Session:
         return result
 
     @property
-    def environment(self) -> Environment:
+    def environment(self) -> "Environment":
         """The variables that Asterisk sent at the start, typed."""
         if self._environment is None:
             from pystrix_typed.agi.core.environment import Environment
@@ -251,11 +249,11 @@ class Session:
         return self._environment
 
     @property
-    def asterisk_version(self) -> tuple[int, ...]:
+    def asterisk_version(self) -> "tuple[int, ...]":
         """The numbers of Asterisk's version, to compare: ``(22, 10, 1)``; () when it told none."""
         return self._protocol.asterisk_version
 
-    def get_environment(self) -> dict[str, str]:
+    def get_environment(self) -> "dict[str, str]":
         """Give a copy of the ``agi_*`` variables, as Asterisk sent them."""
         return dict(self._variables)
 
@@ -272,7 +270,7 @@ class Session:
                 self._turn.give()
         return self._protocol.hangup is not None
 
-    def on_hangup(self, callback: Callable[[], object]) -> None:
+    def on_hangup(self, callback: "Callable[[], object]") -> None:
         """Call `callback` once when the call is found to be over; at once if it already is.
 
         It runs where the session learns of it: in the thread that is executing a command, or in
@@ -287,7 +285,7 @@ class Session:
             protocol.note_hangup()
 
     @property
-    def idle_since(self) -> float | None:
+    def idle_since(self) -> "float | None":
         """When the last command ended, on `time.monotonic`'s clock; None while one is under way."""
         return None if self._turn.taken else self._protocol.now
 
@@ -302,14 +300,14 @@ class Session:
             self._protocol.close(why)
             self._disconnect()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Self":
         return self
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        kind: "type[BaseException] | None",
+        error: "BaseException | None",
+        traceback: "TracebackType | None",
     ) -> None:
         self.close()
 
@@ -326,11 +324,11 @@ class Session:
             if data is not None:
                 self._protocol.received(data)
 
-    def _arrived(self) -> bytes | None:
+    def _arrived(self) -> "bytes | None":
         """Give what has arrived already, without waiting."""
         return self._read(0)
 
-    def _drive(self, steps: Exchange[R]) -> R:
+    def _drive(self, steps: "Exchange[R]") -> "R":
         """Run one exchange."""
         protocol = self._protocol
         protocol.now = self._clock()
@@ -373,7 +371,7 @@ class Session:
             if gone or not progress or progress[0] == size or sum(progress) == size:
                 self._protocol.sending = False
 
-    def _read(self, until: float | None) -> bytes | None:
+    def _read(self, until: "float | None") -> "bytes | None":
         """Give what comes, ``b""`` at the end of the stream, None when the moment passed."""
         if until is not None and not _readable(self._fileno(), until):
             return None
@@ -386,7 +384,7 @@ class Session:
             self.trace(False, data)
         return data
 
-    def _send(self, data: bytes) -> Iterable[int]:
+    def _send(self, data: bytes) -> "Iterable[int]":
         """Give what writes, when it is asked for its one item: the number of bytes written."""
         raise NotImplementedError  # abstract
 
@@ -427,7 +425,7 @@ def _readable(descriptor: int, until: float) -> bool:
             return ready
 
 
-def guarded(callback: Callable[[], object]) -> Callable[[], None]:
+def guarded(callback: "Callable[[], object]") -> "Callable[[], None]":
     """Make a callback whose exceptions are shown instead of raised into the session."""
 
     def call() -> None:

@@ -9,8 +9,6 @@ followed by others, the nudges, and no command is sent before the last of them i
 one gulp with a nudge, it would wait forever.
 """
 
-from __future__ import annotations
-
 from os import urandom
 
 from pystrix_typed import agi
@@ -62,8 +60,8 @@ class Stream:
     )
 
     _buffer: bytearray
-    _fences: list[bytes]
-    _hangup: type[AGIHangup] | None
+    _fences: "list[bytes]"
+    _hangup: "type[AGIHangup] | None"
     _mark: bytes
     _noise: int
     _nudge_at: float
@@ -74,7 +72,7 @@ class Stream:
     _waited: float
     hung_up: bool
     now: float
-    on_hangup: list[Callable[[], object]]
+    on_hangup: "list[Callable[[], object]]"
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -98,13 +96,13 @@ class Stream:
         self.on_hangup = []
 
     @property
-    def hangup(self) -> type[AGIHangup] | None:
+    def hangup(self) -> "type[AGIHangup] | None":
         """How the call ended, as the exception's class; None while it lasts."""
         if not self.hung_up:
             return None
         return self._hangup or agi.AGISIGHUPHangup
 
-    def note_hangup(self, kind: type[AGIHangup] | None = None) -> None:
+    def note_hangup(self, kind: "type[AGIHangup] | None" = None) -> None:
         """Take notice that the call is over; the first notice is the one that counts.
 
         Args:
@@ -180,7 +178,7 @@ class Stream:
         self._fences.append(answer)
         return b'GET FULL VARIABLE "%b"\n' % answer[len(b"200 result=1 (") : -1]
 
-    def _take_answers(self) -> bytearray | None:
+    def _take_answers(self) -> "bytearray | None":
         """Take the fences' answers off the buffer; give what came before the first, if one came."""
         buffer, fences, mark = self._buffer, self._fences, self._mark
         first: bytearray | None = None

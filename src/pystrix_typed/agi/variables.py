@@ -4,8 +4,6 @@ The block comes from the other end of a socket, so nothing in it is trusted to b
 number that is none is None, never an exception in the middle of a call's set-up.
 """
 
-from __future__ import annotations
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,11 +21,11 @@ class Variables:
     """
 
     __slots__ = ("raw",)
-    raw: Mapping[str, str]
+    raw: "Mapping[str, str]"
 
-    _known: ClassVar[tuple[str, ...]] = ()
+    _known: "ClassVar[tuple[str, ...]]" = ()
 
-    def __init__(self, raw: Mapping[str, str]) -> None:
+    def __init__(self, raw: "Mapping[str, str]") -> None:
         self.raw = raw
 
     def __eq__(self, other: object) -> bool:
@@ -42,7 +40,7 @@ class Variables:
         return f"{type(self).__name__}({self.raw!r})"
 
     @property
-    def others(self) -> dict[str, str]:
+    def others(self) -> "dict[str, str]":
         """The variables that this package does not know."""
         numbered = tuple([name for name in self._known if name.endswith("_")])
         return {
@@ -54,11 +52,11 @@ class Variables:
     def _string(self, name: str) -> str:
         return self.raw.get(name, "")
 
-    def _optional(self, name: str, unknown: str | None = None) -> str | None:
+    def _optional(self, name: str, unknown: "str | None" = None) -> "str | None":
         value = self.raw.get(name)
         return None if value is None or value == unknown else value
 
-    def _integer(self, name: str) -> int | None:
+    def _integer(self, name: str) -> "int | None":
         text = self.raw.get(name, "")
         digits = text.removeprefix("-")
         # Not more than 64 bits have: int() takes its time with a million digits.
@@ -66,7 +64,7 @@ class Variables:
             return None
         return int(text)
 
-    def _number(self, name: str) -> float | None:
+    def _number(self, name: str) -> "float | None":
         text = self.raw.get(name, "")
         whole, _, fraction = text.removeprefix("-").partition(".")
         if not (whole + fraction).isdecimal() or not text.isascii() or len(text) > 40:
@@ -76,7 +74,7 @@ class Variables:
     def _boolean(self, name: str) -> bool:
         return self.raw.get(name, "").lower() in {"1", "1.0", "yes", "true", "on"}
 
-    def _arguments(self, prefix: str) -> tuple[str, ...]:
+    def _arguments(self, prefix: str) -> "tuple[str, ...]":
         found: list[str] = []
         while (value := self.raw.get(f"{prefix}{len(found) + 1}")) is not None:
             found.append(value)
@@ -85,7 +83,7 @@ class Variables:
     def _script(self, name: str) -> str:
         return self.raw.get(name, "").partition("?")[0]
 
-    def _query(self, name: str) -> dict[str, tuple[str, ...]]:
+    def _query(self, name: str) -> "dict[str, tuple[str, ...]]":
         query = self.raw.get(name, "").partition("?")[2]
         if not query:
             return {}

@@ -9,8 +9,6 @@ Asterisk never escapes what it answers. Bytes that are not UTF-8 are kept as sur
 that a value goes out exactly as it came in.
 """
 
-from __future__ import annotations
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -64,7 +62,7 @@ def number(value: float) -> str:
     return str(int(value))
 
 
-def label(value: int | str) -> str:
+def label(value: "int | str") -> str:
     """Write a priority: a number bare, a label quoted."""
     return text(value) if isinstance(value, str) else number(value)
 
@@ -73,12 +71,12 @@ def label(value: int | str) -> str:
 choice = label
 
 
-def flag(value: bool, word: str) -> str | None:
+def flag(value: bool, word: str) -> "str | None":
     """Give the word that stands for "yes", or None: "no" is said by leaving it out."""
     return text(word) if value else None
 
 
-def fill(words: Words, fillers: Words) -> Words:
+def fill(words: "Words", fillers: "Words") -> "Words":
     """Put a filler in the place of each omitted word that has a given one behind it."""
     last = len(words)
     while last and words[last - 1] is None:
@@ -91,7 +89,7 @@ def fill(words: Words, fillers: Words) -> Words:
     )
 
 
-def join(words: Words) -> str:
+def join(words: "Words") -> str:
     """Put the words that are given into one text."""
     return " ".join([word for word in words if word is not None])
 
@@ -112,7 +110,7 @@ def encode(command: str, words: str = "") -> bytes:
     return data
 
 
-def version(text: str) -> tuple[int, ...]:
+def version(text: str) -> "tuple[int, ...]":
     """Give the numbers of an Asterisk version, such as ``agi_version``; () when it names none.
 
     ``22.10.1~dfsg`` is (22, 10, 1); ``certified-22.8-cert1`` is (22, 8).
@@ -135,7 +133,7 @@ def version(text: str) -> tuple[int, ...]:
 _LONG_LINE_SINCE = {20: 16, 21: 11, 22: 6}
 
 
-def line_limit(asterisk: tuple[int, ...]) -> int:
+def line_limit(asterisk: "tuple[int, ...]") -> int:
     """Give the bytes of a command line that an Asterisk of this version reads."""
     if asterisk and (
         asterisk[0] >= 23 or asterisk[1] >= _LONG_LINE_SINCE.get(asterisk[0], 1_000_000)
@@ -162,8 +160,8 @@ class Reply:
 
     code: int
     # Defaults of the class: most replies have few of these, and a reply lives for one command.
-    result: str | None = None
-    data: str | None = None
+    result: "str | None" = None
+    data: "str | None" = None
     text: str = ""
     raw: bytes
     outcome: str = ""
@@ -174,7 +172,7 @@ class Reply:
         self.pairs: dict[str, str] = {}
 
     @property
-    def items(self) -> dict[str, Item]:
+    def items(self) -> "dict[str, Item]":
         """Everything that the reply said, by key, in pystrix's form."""
         from pystrix_typed.agi.exceptions import Item
 
@@ -202,7 +200,7 @@ def reply_code(line: bytes) -> int:
     return 0
 
 
-def parse(raw: bytes, multiline: bool = False) -> Reply:
+def parse(raw: bytes, multiline: bool = False) -> "Reply":
     """Take one reply apart.
 
     Args:
@@ -231,7 +229,7 @@ def parse(raw: bytes, multiline: bool = False) -> Reply:
     return reply
 
 
-def parse_success(raw: bytes, multiline: bool = False) -> Reply:
+def parse_success(raw: bytes, multiline: bool = False) -> "Reply":
     """Take apart a reply that begins with ``200 result=``, as nearly all do; see `parse`."""
     reply = Reply(200, raw)
     reply.result, _, rest = raw[11:].decode("utf-8", "surrogateescape").partition(" ")
@@ -245,7 +243,7 @@ def parse_success(raw: bytes, multiline: bool = False) -> Reply:
     return reply
 
 
-def _read_rest(reply: Reply, rest: str, multiline: bool) -> None:
+def _read_rest(reply: "Reply", rest: str, multiline: bool) -> None:
     """Take apart what follows the result."""
     if rest[0] == "(":
         end = rest.rfind(")") if multiline else rest.find(")")
@@ -262,7 +260,7 @@ def _read_rest(reply: Reply, rest: str, multiline: bool) -> None:
             reply.text = rest
 
 
-def speech_results(reply: Reply) -> tuple[tuple[int, str, str], ...]:
+def speech_results(reply: "Reply") -> "tuple[tuple[int, str, str], ...]":
     """Give what a speech engine heard: (score, text, grammar) of each alternative.
 
     The text is quoted and not escaped, so its end is the quote in front of its grammar; Asterisk
@@ -287,7 +285,7 @@ def speech_results(reply: Reply) -> tuple[tuple[int, str, str], ...]:
         found.append((int(score) if score.isdecimal() else 0, heard, grammar))
 
 
-def variables_of(block: bytes) -> dict[str, str]:
+def variables_of(block: bytes) -> "dict[str, str]":
     """Read the variables.
 
     A line that names none goes on with the value before it: Asterisk writes a caller's name as it

@@ -8,8 +8,6 @@ report. `enumerations` holds the named values, `environment` what Asterisk sends
 `catalogue` the whole spec as data.
 """
 
-from __future__ import annotations
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pystrix_typed.agi.exceptions import AGIDBError as AGIDBError
@@ -418,5 +416,5 @@ if not TYPE_CHECKING:
         return value
 
 
-def __dir__() -> list[str]:
+def __dir__() -> "list[str]":
     return sorted({*globals(), *__all__})

@@ -15,8 +15,6 @@ AST_MODULE_DIR, AST_SPOOL_DIR, AST_MONITOR_DIR, AST_VAR_DIR, AST_DATA_DIR, AST_L
 AST_KEY_DIR and AST_RUN_DIR (since 1.4). They are in `os.environ`.
 """
 
-from __future__ import annotations
-
 from pystrix_typed.agi.variables import Variables
 
 __all__ = ["Environment"]
@@ -77,7 +75,7 @@ class Environment(Variables):
         return self._script("agi_network_script")
 
     @property
-    def query(self) -> dict[str, tuple[str, ...]]:
+    def query(self) -> "dict[str, tuple[str, ...]]":
         """What follows the question mark in the address that FastAGI was asked for, taken apart and percent-decoded: of `agi://host/menu?lang=en&lang=de` it is `{"lang": ("en", "de")}`.
 
         `agi_network_script`. Empty: The address had no query, or this is no FastAGI session. A
@@ -136,7 +134,7 @@ class Environment(Variables):
         return self._string("agi_version")
 
     @property
-    def caller_id(self) -> str | None:
+    def caller_id(self) -> "str | None":
         """Number of the caller, as it was received: with or without `+`, prefix and area code.
 
         None when there is none.
@@ -148,7 +146,7 @@ class Environment(Variables):
         return self._optional("agi_callerid", "unknown")
 
     @property
-    def caller_id_name(self) -> str | None:
+    def caller_id_name(self) -> "str | None":
         """Name of the caller, as it was received, which is whatever the far end claims.
 
         None when there is none.
@@ -159,7 +157,7 @@ class Environment(Variables):
         return self._optional("agi_calleridname", "unknown")
 
     @property
-    def calling_presentation(self) -> int | None:
+    def calling_presentation(self) -> "int | None":
         """Whether the number may be shown, and who vouches for it, as one Q.931 number: bits 6 and 7 (value divided by 32) are 0 allowed, 1 restricted, 2 unavailable; bits 1 and 2 are 0 not screened, 1 passed, 2 failed, 3 given by the network.
 
         67 is a number that is not available.
@@ -170,7 +168,7 @@ class Environment(Variables):
         return self._integer("agi_callingpres")
 
     @property
-    def calling_ani2(self) -> int | None:
+    def calling_ani2(self) -> "int | None":
         """ANI II digits, by which North American networks tell the kind of line, such as 0 for an ordinary one, 27 for a coin telephone, 62 for a mobile one.
 
         `agi_callingani2`. None when it is missing or no number. Since Asterisk 1.2.0. Source:
@@ -179,7 +177,7 @@ class Environment(Variables):
         return self._integer("agi_callingani2")
 
     @property
-    def calling_ton(self) -> int | None:
+    def calling_ton(self) -> "int | None":
         """Type of number and numbering plan as one Q.931 octet: the type is the value divided by 16 (1 international, 2 national, 4 subscriber), the plan is the rest (1 telephony).
 
         0 where the network does not say.
@@ -190,7 +188,7 @@ class Environment(Variables):
         return self._integer("agi_callington")
 
     @property
-    def calling_tns(self) -> int | None:
+    def calling_tns(self) -> "int | None":
         """Transit network that the caller selected; 0 for none, as on nearly every call.
 
         `agi_callingtns`. None when it is missing or no number. Since Asterisk 1.2.0. Source:
@@ -199,7 +197,7 @@ class Environment(Variables):
         return self._integer("agi_callingtns")
 
     @property
-    def dialed_number(self) -> str | None:
+    def dialed_number(self) -> "str | None":
         """Number that the caller dialed, as the network tells it.
 
         None when the channel does not tell; then `extension` is what comes nearest.
@@ -209,7 +207,7 @@ class Environment(Variables):
         return self._optional("agi_dnid", "unknown")
 
     @property
-    def redirecting_number(self) -> str | None:
+    def redirecting_number(self) -> "str | None":
         """Number that forwarded the call here.
 
         None when it was not forwarded.
@@ -236,7 +234,7 @@ class Environment(Variables):
         return self._string("agi_extension")
 
     @property
-    def priority(self) -> int | None:
+    def priority(self) -> "int | None":
         """Priority of the AGI application within its extension.
 
         `agi_priority`. None when it is missing or no number. Source: res_agi.c setup_env.
@@ -262,7 +260,7 @@ class Environment(Variables):
         return self._string("agi_accountcode")
 
     @property
-    def thread_id(self) -> int | None:
+    def thread_id(self) -> "int | None":
         """Number of the thread of Asterisk that serves the call; of use only with a debugger or `core show threads`.
 
         `agi_threadid`. None when it is missing or no number. Since Asterisk 1.6.0. Source:
@@ -271,7 +269,7 @@ class Environment(Variables):
         return self._integer("agi_threadid")
 
     @property
-    def arguments(self) -> tuple[str, ...]:
+    def arguments(self) -> "tuple[str, ...]":
         """What the dialplan gave to the AGI application behind the script or address, one by one.
 
         Quotes and backslashes that only protected a comma there are gone.
