@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
+from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,8 +14,7 @@ import pytest
 if TYPE_CHECKING:
     import asyncio
     import os
-    from collections.abc import Generator, Sequence
-    from pathlib import Path
+    from collections.abc import Coroutine, Generator, Mapping, Sequence
     from typing import Unpack
 
     from pystrix_typed.agi import FastAGIServer
@@ -25,12 +27,13 @@ if TYPE_CHECKING:
         AgiServer,
         AgiTranscript,
     )
-    from pystrix_typed.testing import CallOptions, SimulatedAsterisk, SimulatedCall
+    from pystrix_typed.testing import Caller, CallOptions, SimulatedAsterisk, SimulatedCall
     from pystrix_typed.testing.handlers import AsyncHandler, Handler
 
 __all__ = [
     "agi_call",
     "agi_call_async",
+    "agi_caller",
     "agi_replay",
     "agi_script",
     "agi_server",
@@ -76,42 +79,70 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     if "agi_caller" not in metafunc.fixturenames:
         raise pytest.UsageError(f"{metafunc.definition.nodeid}: {_CALLERS} needs agi_caller")
+    from pystrix_typed.testing import Caller
+
+    named: Mapping[str, object] = mark.kwargs
+    if mark.args or not named or not all(isinstance(each, Caller) for each in named.values()):
+        raise pytest.UsageError(
+            f"{metafunc.definition.nodeid}: {_CALLERS} takes callers by name, as in "
+            f"{_CALLERS}(hasty=Caller().presses('1'))"
+        )
     metafunc.parametrize("agi_caller", list(mark.kwargs.values()), ids=list(mark.kwargs))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the dialogues of a test's calls when it fails."""
+    none: list[SimulatedCall] = []
+    made = item.stash.get(_calls, none)
+    if made and call.excinfo is not None and not item.config.getoption("fulltrace"):
+        _leave_out_the_package(call.excinfo)
     report = yield
     if report.failed:
-        none: list[SimulatedCall] = []
-        made = item.stash.get(_calls, none)
-        for number, call in enumerate(made, 1):
-            report.sections.append((f"AGI call {number}", _shown(call)))
+        for number, each in enumerate(made, 1):
+            report.sections.append((f"AGI call {number}", _shown(each)))
     return report
+
+
+def _leave_out_the_package(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    """Show where the test and the handler went wrong, and not the way through this package."""
+    package = str(Path(__file__).parent)
+    steps: list[TracebackType] = []
+    step: TracebackType | None = excinfo.tb
+    while step is not None:
+        if not step.tb_frame.f_code.co_filename.startswith(package):
+            steps.append(step)
+        step = step.tb_next
+    chain: TracebackType | None = None
+    for step in reversed(steps):
+        chain = TracebackType(chain, step.tb_frame, step.tb_lasti, step.tb_lineno)
+    if chain is not None:
+        excinfo.traceback = type(excinfo.traceback)(chain)
 
 
 def _shown(call: SimulatedCall) -> str:
     """Give a call's dialogue with the line marked at which it went wrong."""
-    lines = [str(entry) for entry in call.transcript]
-    wrong = None
-    if call.failure is not None or call.error is not None:
-        # The last thing that the script did before.
-        places = [at for at, entry in enumerate(call.transcript) if entry.source == "script"]
-        wrong = places[-1] if places else None
-    marked = [f"{'=>' if at == wrong else '  '} {line}" for at, line in enumerate(lines)]
     error = call.failure or call.error
+    # The last thing that the script did before.
+    marked = call.transcript.excerpt(None if error is None else call.transcript.latest_command)
     if error is not None:
-        marked.append(f"   {type(error).__name__}: {str(error).partition(chr(10))[0]}")
+        why = call.failure.why if call.failure is not None else str(error).partition("\n")[0]
+        marked += [f"   {line}" for line in f"{type(error).__name__}: {why}".split("\n")]
     marked.append(f"   {call!r}")
     return "\n".join(marked)
 
 
-def _keep(request: pytest.FixtureRequest, call: SimulatedCall) -> SimulatedCall:
+def _ended(request: pytest.FixtureRequest, call: SimulatedCall, check: bool) -> SimulatedCall:
+    """Keep a call, to show it if the test fails; and see that it went well."""
+    __tracebackhide__ = True
     node: pytest.Item = request.node
     node.stash.setdefault(_calls, []).append(call)
+    if call.failure is not None:
+        call.failure.shorten()  # the dialogue is shown with the test
+    if check:
+        call.raise_errors()
     return call
 
 
@@ -122,7 +153,23 @@ def simulated_asterisk(request: pytest.FixtureRequest) -> SimulatedAsterisk:
 
     node: pytest.Item = request.node
     mark = node.get_closest_marker(_MARK)
-    return SimulatedAsterisk(*mark.args, **mark.kwargs) if mark else SimulatedAsterisk()
+    if mark is None:
+        return SimulatedAsterisk()
+    try:
+        return SimulatedAsterisk(*mark.args, **mark.kwargs)
+    except (TypeError, ValueError, OSError) as error:
+        pytest.fail(f"@pytest.mark.{_MARK}: {error}", pytrace=False)
+
+
+@pytest.fixture
+def agi_caller(request: pytest.FixtureRequest) -> Caller:
+    """Give each caller of the marker ``agi_callers`` in turn."""
+    node: pytest.Item = request.node
+    pytest.fail(
+        f"{node.name} asks for agi_caller: say who calls, as in "
+        f"@pytest.mark.{_CALLERS}(hasty=Caller().presses('1'))",
+        pytrace=False,
+    )
 
 
 @pytest.fixture
@@ -136,11 +183,9 @@ def agi_call(request: pytest.FixtureRequest, simulated_asterisk: SimulatedAsteri
         check: bool = True,
         **options: Unpack[CallOptions],
     ) -> SimulatedCall:
+        __tracebackhide__ = True
         made = simulated_asterisk.call(handler, script, check=False, **options)
-        _keep(request, made)
-        if check:
-            made.raise_errors()
-        return made
+        return _ended(request, made, check)
 
     return call
 
@@ -148,23 +193,33 @@ def agi_call(request: pytest.FixtureRequest, simulated_asterisk: SimulatedAsteri
 @pytest.fixture
 def agi_call_async(
     request: pytest.FixtureRequest, simulated_asterisk: SimulatedAsterisk
-) -> AgiCallAsync:
+) -> Generator[AgiCallAsync, None, None]:
     """Give what calls an asyncio handler in the test's own loop, whose time is virtual then."""
+    waiting: list[Coroutine[object, object, SimulatedCall]] = []
 
-    async def call(
+    def call(
         handler: AsyncHandler | AioServer,
         script: str = "",
         *,
         check: bool = True,
         **options: Unpack[CallOptions],
-    ) -> SimulatedCall:
-        made = await simulated_asterisk.call_async(handler, script, check=False, **options)
-        _keep(request, made)
-        if check:
-            made.raise_errors()
-        return made
+    ) -> Coroutine[object, object, SimulatedCall]:
+        waiting.append(place(handler, script, check, options))
+        return waiting[-1]
 
-    return call
+    async def place(
+        handler: AsyncHandler | AioServer, script: str, check: bool, options: CallOptions
+    ) -> SimulatedCall:
+        __tracebackhide__ = True
+        made = await simulated_asterisk.call_async(handler, script, check=False, **options)
+        return _ended(request, made, check)
+
+    yield call
+    forgotten = [each for each in waiting if inspect.getcoroutinestate(each) == "CORO_CREATED"]
+    for each in forgotten:
+        each.close()
+    if forgotten:
+        pytest.fail("a call was never placed: await agi_call_async(...)", pytrace=False)
 
 
 @pytest.fixture
@@ -177,12 +232,10 @@ def agi_script(request: pytest.FixtureRequest, simulated_asterisk: SimulatedAste
         check: bool = True,
         **options: Unpack[CallOptions],
     ) -> SimulatedCall:
+        __tracebackhide__ = True
         command = [sys.executable, path, *words]
         made = simulated_asterisk.run_script(command, check=False, **options)
-        _keep(request, made)
-        if check:
-            made.raise_errors()
-        return made
+        return _ended(request, made, check)
 
     return run
 
@@ -201,14 +254,12 @@ def agi_server(
         check: bool = True,
         **options: Unpack[CallOptions],
     ) -> SimulatedCall:
+        __tracebackhide__ = True
         host, port = server.server_address
         if not any(each.server is server for each in running):
             running.append(_Running(server))
         made = simulated_asterisk.call_server(host, port, script, check=False, **options)
-        _keep(request, made)
-        if check:
-            made.raise_errors()
-        return made
+        return _ended(request, made, check)
 
     yield call
     for each in running:
@@ -261,12 +312,10 @@ def agi_replay(request: pytest.FixtureRequest) -> AgiReplay:
     ) -> SimulatedCall:
         from pystrix_typed.testing import RecordedCall
 
+        __tracebackhide__ = True
         recorded = RecordedCall.load(folder / path)
         made = recorded.replay(handler, strict=strict, hidden=hidden, check=False)
-        _keep(request, made)
-        if check:
-            made.raise_errors()
-        return made
+        return _ended(request, made, check)
 
     return replay
 

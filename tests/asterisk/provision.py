@@ -231,7 +231,8 @@ def _debootstrap() -> str:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (
         ["apt-get", "-qq", "update"],
-        ["apt-get", "-qq", "install", "-y", "debootstrap"],
+        # Another installation may be under way, as when a machine has just started.
+        ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "install", "-y", "debootstrap"],
     ):
         done = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False

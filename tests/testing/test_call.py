@@ -10,7 +10,7 @@ import pytest
 
 from pystrix_typed import agi
 from pystrix_typed.agi import core
-from pystrix_typed.testing import Caller, CallerError, Recording, SimulatedAsterisk
+from pystrix_typed.testing import Caller, CallerError, HungUp, Recording, SimulatedAsterisk
 
 if TYPE_CHECKING:
     import re
@@ -294,3 +294,59 @@ def test_hangups_are_noticed_between_commands() -> None:
     call = SimulatedAsterisk().call(handler, caller=Caller().waits(1).hangs_up())
     assert told == [True]
     assert call.agistatus == "HANGUP"
+
+
+def test_what_a_call_would_not_heed() -> None:
+    asterisk = SimulatedAsterisk()
+
+    def nothing(session: agi.FastAGI) -> None:
+        pass
+
+    async def nothing_async(session: agi.aio.FastAGI) -> None:
+        pass
+
+    wrong: list[tuple[dict[str, object], str]] = [
+        ({"callerr": Caller()}, r"no option 'callerr'; it has caller, arguments"),
+        ({"script": Caller()}, "script=.* path and query"),
+        ({"caller": "1"}, "must be a Caller"),
+        ({"arguments": "abc"}, "arguments='abc': it must be a list"),
+        ({"faults": HungUp(at=1)}, "faults=.* must be a list"),
+    ]
+    for options, told in wrong:
+        with pytest.raises(TypeError, match=told):
+            asterisk.call(nothing, **options)  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(TypeError, match="is for asyncio: call it with call_async"):
+        asterisk.call(nothing_async)  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(TypeError, match="no coroutine function: call it with call"):
+        asyncio.run(asterisk.call_async(nothing))  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_a_routine_goes_on_after_the_script() -> None:
+    dialplan = "[subs]\nexten => join,1,Return(${ARG1}-${ARG2}${LOCAL(x)})\n"
+    place = 'GET FULL VARIABLE "${EXTEN} ${PRIORITY} ${GOSUB_RETVAL} ${ARG1} ${ARGC}"'
+
+    def told(*lines: str) -> list[str]:
+        call = SimulatedAsterisk(dialplan=dialplan).prepare(extension="near")
+        call.begin()
+        call.output()
+        answers: list[str] = []
+        for line in lines:
+            call.feed(f"{line}\n".encode())
+            answers.append(call.output().decode().strip())
+        call.finish()
+        answers.append(str(tuple(call.location)))
+        return answers
+
+    gosub = 'EXEC Gosub "subs,join,1(a,b)"'
+    assert told(gosub, place, "EXEC Return x", place, "EXEC Return y") == [
+        "200 result=0",
+        "200 result=1 (join 0  a 2)",
+        "200 result=0",
+        "200 result=1 (near 1 x  )",
+        "200 result=-1",
+        "('default', 'near', 2)",
+    ]
+    assert told("EXEC Goto subs,join,1")[-1] == "('subs', 'join', 1)"
+    assert told('GOSUB subs join 1 "(a,b),\\"c,d\\""', "GET VARIABLE GOSUB_RETVAL")[1] == (
+        '200 result=1 ((a,b)-"c,d")'
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pystrix_typed.agi import core
-from pystrix_typed.testing import Caller, CallerError, SimulatedAsterisk
+from pystrix_typed.testing import Caller, CallerError, HungUp, SimulatedAsterisk
 from pystrix_typed.testing.caller import HangsUp, Hears, Presses, Waits
 
 if TYPE_CHECKING:
@@ -117,15 +117,22 @@ def test_what_is_left_undone_is_told() -> None:
 
 
 def test_a_hangup_ends_all_waiting() -> None:
-    def hang_up(session: agi.FastAGI) -> None:
+    def wait(session: agi.FastAGI) -> None:
         session.execute(core.StreamFile("welcome"))
         session.execute(core.WaitForDigit(-1))
 
     call = SimulatedAsterisk(sounds=SOUNDS).call(
-        hang_up, caller=Caller().hears("welcome").hangs_up().hears("more")
+        wait,
+        caller=Caller().hears("welcome").hears("more"),
+        faults=[HungUp("WAIT FOR DIGIT", after=1)],
     )
     assert call.hung_up_by == "caller"
     assert len(call.undone) == 1
+
+
+def test_nothing_comes_after_a_hangup() -> None:
+    with pytest.raises(ValueError, match=r"presses 1 after hangs_up\(\)"):
+        Caller().hears("welcome").hangs_up().presses("1")
 
 
 def test_texts_and_words() -> None:

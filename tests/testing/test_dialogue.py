@@ -51,7 +51,9 @@ def test_hanging_up_oneself() -> None:
     assert talk("HANGUP") == "200 result=1"
     assert talk("GET VARIABLE CHANNEL(hangupsource)") == "HANGUP\n200 result=1 (dialplan/agi)"
     assert talk.call.hung_up_by == "script"
-    assert talk("GET VARIABLE HANGUPCAUSE") == "200 result=1 (16)"
+    assert talk("GET VARIABLE HANGUPCAUSE") == "200 result=1 (0)"
+    assert talk("EXEC Hangup 21") == "200 result=-1"
+    assert talk("GET VARIABLE HANGUPCAUSE") == "200 result=1 (21)"
 
 
 @pytest.mark.parametrize("value", ["no", "False", "n", "0", "off"])
@@ -142,7 +144,7 @@ def test_dead_from_the_start() -> None:
     assert talk("ANSWER") == DEAD
     talk.call.end()
     assert talk.call.agistatus == "SUCCESS"
-    assert talk.call.location == ("default", "h", 1)
+    assert talk.call.location == ("default", "h", 2)
 
 
 def test_a_time_limit() -> None:

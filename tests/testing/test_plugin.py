@@ -147,6 +147,69 @@ def test_callers_and_the_exchange_by_markers(run: Callable[..., pytest.RunResult
     passing.stdout.fnmatch_lines(["*test_menu?one?*", "*test_menu?two?*"])
 
 
+def test_mistakes_are_told(run: Callable[..., pytest.RunResult]) -> None:
+    result = run(
+        """
+        import pytest
+        from pystrix_typed.testing import Caller
+
+        def missing(session, request):
+            session.execute(core.DatabaseGet("a", "b"))
+
+        def test_forgotten(agi_call_async):
+            agi_call_async(menu_async)
+        def test_asyncio(agi_call):
+            agi_call(menu_async)
+        def test_unknown(agi_call):
+            agi_call(menu, callerr=Caller())
+        def test_nobody(agi_caller):
+            pass
+        def test_deep(agi_call):
+            agi_call(missing)
+        def test_for_ever(agi_call):
+            def handler(session):
+                while True:
+                    session.execute(core.WaitForDigit(1000))
+            agi_call(handler)
+        @pytest.mark.simulated_asterisk(sound={})
+        def test_marker(agi_call):
+            pass
+        """.replace("\n        ", "\n")
+    )
+    result.assert_outcomes(passed=1, failed=4, errors=3)
+    shown = str(result.stdout)
+    for told in (
+        "a call was never placed: await agi_call_async(...)",
+        "is for asyncio: call it with call_async",
+        "a call has no option 'callerr'; it has caller, ",
+        "test_nobody asks for agi_caller: say who calls, as in ",
+        "CallerError: the call has lasted for 3600 seconds and goes on",
+        "@pytest.mark.simulated_asterisk: SimulatedAsterisk.__init__() got an unexpected",
+    ):
+        assert told in shown
+    # The dialogue once, and of a long one not all; of this package's own code nothing.
+    result.stdout.fnmatch_lines(['=>*> DATABASE GET "a" "b"'])
+    assert shown.count('> DATABASE GET "a" "b"') == 1
+    assert "lines are left out" in shown
+    assert shown.count("> WAIT FOR DIGIT") < 150
+    assert "session.py" not in shown
+
+
+@pytest.mark.parametrize("given", ["[Caller()]", "Caller()", "", "one='1'"])
+def test_callers_have_names(run: Callable[..., pytest.RunResult], given: str) -> None:
+    result = run(
+        f"""
+        import pytest
+        from pystrix_typed.testing import Caller
+        @pytest.mark.agi_callers({given})
+        def test_menu(agi_call, agi_caller):
+            pass
+        """.replace("\n        ", "\n")
+    )
+    assert result.ret != 0
+    assert "agi_callers takes callers by name" in str(result.stdout)
+
+
 def test_a_dialogue_is_kept_and_compared(
     run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
 ) -> None:

@@ -395,6 +395,10 @@ def test_a_handlers_own_mistake_comes_first(recorded: RecordedCall) -> None:
     [
         ("", "x is empty"),
         ("no json", "x:1: this is no JSON"),
+        ("\udcff\udcfe", "x: this is no text"),
+        ("[" * 100_000, "x:1: this is no JSON"),
+        ('{"recording": 1, "hidden": ""}\n', "x:1: what is hidden must be a text"),
+        ('{"recording": 1}\n[NaN, "<", ""]', "x:2: a line is"),
         ("[1]", "x:1: this is no recording"),
         ("{}", "x:1: this is no recording"),
         ('{"recording": 2}', "x:1: a recording of form 2; this version reads form 1"),
@@ -408,7 +412,7 @@ def test_a_handlers_own_mistake_comes_first(recorded: RecordedCall) -> None:
     ],
 )
 def test_a_bad_file_is_told_from_a_good_one(text: str, why: str, tmp_path: Path) -> None:
-    (tmp_path / "x").write_text(text)
+    (tmp_path / "x").write_text(text, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(RecordingError, match=why):
         RecordedCall.load(tmp_path / "x")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pystrix_typed.agi import aio
 from pystrix_typed.agi.aio.link import Link
+from pystrix_typed.testing.endless import HandlerStoppedError, Watch
 from pystrix_typed.testing.loops import VirtualTime
 from pystrix_typed.testing.repeatable import RepeatableProtocol
 
@@ -34,11 +35,13 @@ class SimulatedSession(aio.FastAGI):
         timeout: float | timedelta | None = None,
         verify_values: bool = False,
     ) -> None:
+        #: Sees that the handler comes to an end.
+        self.watch: Watch = Watch(call)
+        protocol = RepeatableProtocol(self.watch, verify_values=verify_values)
         # Not FastAGI's own: there is no connection.
-        aio.Session.__init__(
-            self, RepeatableProtocol(verify_values=verify_values), timeout, None, debug=False
-        )
+        aio.Session.__init__(self, protocol, timeout, None, debug=False)
         self._call = call
+        self._handler: asyncio.Task[object] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._began = 0.0
         self._time: VirtualTime | None = None
@@ -47,7 +50,8 @@ class SimulatedSession(aio.FastAGI):
         loop = asyncio.get_running_loop()
         self._time = VirtualTime.of(loop)
         self._time.__enter__()
-        self._time.on_rest(self._rest)
+        self._time.on_jump(self._look)
+        self._handler = asyncio.current_task()
         self._began = loop.time()
         link = Link(self._protocol)
         self._link = link
@@ -56,14 +60,27 @@ class SimulatedSession(aio.FastAGI):
         loop.call_soon(self._deliver, link)
         return link
 
-    def _rest(self) -> bool:
-        """See whether the call has come to a point where nothing more can happen."""
-        call = self._call
-        if call.over or call.scripts_turn or call.next_moment is not None or self._link is None:
+    def _look(self, moment: float | None) -> bool:
+        """See whether the call has come to a point where nothing more can happen.
+
+        Args:
+            moment: When the loop has something to do next; None for never.
+        """
+        call, link = self._call, self._link
+        if link is None:
             return False
-        call.get_unstuck()
-        self._deliver(self._link)
-        return True
+        if moment is None and not (call.over or call.scripts_turn or call.next_moment is not None):
+            call.get_unstuck()
+            self._deliver(link)
+            return True
+        try:
+            told = self.watch.reach(None if moment is None else moment - self._began)
+        except HandlerStoppedError:
+            # It cannot be raised where the handler waits; but the handler can be cancelled.
+            return self._handler is not None and self._handler.cancel("it would never have ended")
+        if told:
+            self._deliver(link)
+        return told
 
     def _write(self, data: bytes) -> None:
         if self._link is not None and not self._call.over:
@@ -102,6 +119,6 @@ class SimulatedSession(aio.FastAGI):
         if self._time is not None:
             self._keep_time()
             self._call.end()
-            self._time.off_rest(self._rest)
+            self._time.off_jump(self._look)
             self._time.__exit__()
             self._time = None

@@ -15,7 +15,7 @@ from pystrix_typed.testing.database import Database
 from pystrix_typed.testing.dialplan import Dialplan
 from pystrix_typed.testing.exchange import Exchange
 from pystrix_typed.testing.functions import write
-from pystrix_typed.testing.options import CallOptions
+from pystrix_typed.testing.options import CallOptions, check_options
 from pystrix_typed.testing.release import Release
 from pystrix_typed.testing.sounds import Sounds
 from pystrix_typed.testing.speech import SpeechEngine
@@ -153,10 +153,7 @@ class SimulatedAsterisk:
             request: The first argument of ``AGI()``; by default the address.
             **options: See `CallOptions`.
         """
-        for name in options:
-            if name not in CallOptions.__annotations__:
-                known = ", ".join(CallOptions.__annotations__)
-                raise TypeError(f"a call has no option {name!r}; it has {known}")
+        check_options(script, options)
         exchange = self.exchange
         exchange.calls += 1
         caller = options.get("caller") or Caller()
@@ -222,6 +219,7 @@ class SimulatedAsterisk:
         """
         from pystrix_typed.testing.handlers import drive
 
+        __tracebackhide__ = True
         made = self.prepare(script, **options)
         drive(made, handler, pattern=pattern, timeout=timeout, verify_values=verify_values)
         return _ended(made, check)
@@ -258,6 +256,7 @@ class SimulatedAsterisk:
         """
         from pystrix_typed.testing.handlers import drive_async
 
+        __tracebackhide__ = True
         made = self.prepare(script, **options)
         await drive_async(
             made, handler, pattern=pattern, timeout=timeout, verify_values=verify_values
@@ -412,6 +411,7 @@ class SimulatedAsterisk:
 
 
 def _ended(made: SimulatedCall, check: bool) -> SimulatedCall:
+    __tracebackhide__ = True
     if check:
         made.raise_errors()
     return made

@@ -10,7 +10,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from pystrix_typed.agi.core.catalogue import ENVIRONMENT
-from pystrix_typed.testing.channel import UP
+from pystrix_typed.testing.channel import NORMAL_CLEARING, UP
 from pystrix_typed.testing.dialogue import Dialogue
 from pystrix_typed.testing.errors import CallerError
 from pystrix_typed.testing.person import Person
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from pystrix_typed.testing.database import Database
     from pystrix_typed.testing.dialogue import AGIStatus
+    from pystrix_typed.testing.errors import DialogueError
     from pystrix_typed.testing.faults import Fault
     from pystrix_typed.testing.transcript import Transcript
 
@@ -76,10 +77,11 @@ class SimulatedCall:
         self.channel = channel
         self.caller = caller
         self.error: BaseException | None = None
-        self.failure: AssertionError | None = None
+        self.failure: DialogueError | None = None
         self.stderr = b""
         if dead:
             channel.hung_up, channel.hung_up_by = True, "caller"
+            channel.cause = NORMAL_CLEARING
         self.dialogue: Dialogue = Dialogue(
             channel, environment, network=network, eagi=eagi, faults=faults
         )
@@ -98,6 +100,11 @@ class SimulatedCall:
     def now(self) -> float:
         """The present moment, in seconds of virtual time since the call began."""
         return self.channel.now / 1000
+
+    @property
+    def limit(self) -> float:
+        """Seconds of virtual time after which it is taken never to end."""
+        return self._limit / 1000
 
     @property
     def over(self) -> bool:
@@ -200,12 +207,16 @@ class SimulatedCall:
             "hears", "waited to hear", 1
         ).replace("awaits", "waited for", 1)
 
+    def _excerpt(self) -> list[str]:
+        return self.transcript.excerpt(self.transcript.latest_command)
+
     def give_up(self, why: str) -> None:
         """End a call that would not end by itself: the caller hangs up, and it is an error."""
         if self.failure is None:
-            self.failure = CallerError(f"{why}\n{self.transcript}")
-        self.channel.note("caller", "hangs up: nothing more would happen")
-        self.channel.hang_up("caller")
+            self.failure = CallerError(why, self._excerpt())
+        if not self.channel.hung_up:
+            self.channel.note("caller", "hangs up: nothing more would happen")
+            self.channel.hang_up("caller")
 
     def leave(self) -> None:
         """End the session without a word, as if the connection was lost."""
@@ -227,9 +238,8 @@ class SimulatedCall:
         # Whoever hung up themselves wait no more; and a mistake of the handler's comes first.
         in_vain = step is not None and self.hung_up_by != "caller" and not self.mistaken
         if step is not None and in_vain and self.failure is None:
-            self.failure = CallerError(
-                f"{self._in_vain(step)}; then the script ended\n{self.transcript}"
-            )
+            why = f"{self._in_vain(step)}; then the script ended"
+            self.failure = CallerError(why, self._excerpt())
 
     # ---- what came of it ----
 
@@ -337,8 +347,10 @@ class SimulatedCall:
             CallerError: The caller waited in vain, or the call would never have ended.
             Exception: What the handler raised.
         """
+        __tracebackhide__ = True
         if self.failure is not None:
-            raise self.failure from self.error
+            # A hangup is how most calls end, and tells nothing.
+            raise self.failure from (self.error if self.mistaken else None)
         if self.error is not None and self.mistaken:
             raise self.error
 

@@ -101,8 +101,8 @@ Step: TypeAlias = Waits | Presses | Hears | Awaits | Says | Sends | HangsUp
 class Caller:
     """Who calls, and what they do; it begins when the call begins.
 
-    Steps are done one after the other. After the last one the caller stays on the line until the
-    script ends. All times are virtual.
+    Steps are done one after the other; nothing comes after `hangs_up` (a `ValueError`). After the
+    last one the caller stays on the line until the script ends. All times are virtual.
 
     Args:
         number: The caller's number; empty when it is withheld.
@@ -132,6 +132,8 @@ class Caller:
         return self._steps
 
     def _then(self, step: Step) -> Caller:
+        if self._steps and isinstance(self._steps[-1], HangsUp):
+            raise ValueError(f"the caller {step} after hangs_up(), which is the last step there is")
         other = Caller(self._number, self._name)
         other._steps = (*self._steps, step)
         return other

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Executed",
+    "Frame",
     "Heard",
     "HungUpBy",
     "Identity",
@@ -43,6 +44,18 @@ class Location(NamedTuple):
     context: str
     extension: str
     priority: int
+
+
+class Frame(NamedTuple):
+    """A routine of the dialplan under way.
+
+    Attributes:
+        back: Where the call came from.
+        hidden: The variables that are the routine's own, and the values that they hide.
+    """
+
+    back: Location
+    hidden: dict[str, str | None]
 
 
 class Executed(NamedTuple):
@@ -146,6 +159,7 @@ class SimulatedChannel:
         on_sound: Called when a sound begins or ends.
         on_command: Called when a command begins.
         latest_command: The number and the words of the latest command, and whether it runs.
+        frames: The dialplan's routines under way.
         text_support: Whether the channel carries text messages.
     """
 
@@ -180,6 +194,7 @@ class SimulatedChannel:
     on_sound: list[Callable[[], object]] = field(default_factory=list["Callable[[], object]"])
     on_command: list[Callable[[], object]] = field(default_factory=list["Callable[[], object]"])
     latest_command: tuple[int, str, bool] = (0, "", False)
+    frames: list[Frame] = field(default_factory=list[Frame])
     text_support: bool = True
     digit_timeout: int = 5000
     response_timeout: int = 10_000
@@ -300,7 +315,7 @@ class SimulatedChannel:
             self._limit.cancel()
             self._limit = None
         if wait is not None:
-            self._limit = self.timeline.after(wait, lambda: self.hang_up("asterisk"))
+            self._limit = self.timeline.after(wait, lambda: self.hang_up("asterisk", 0))
 
     @property
     def time_left(self) -> int | None:

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 from pystrix_typed.testing.answers import Answer, Table, UsageError, done, failed
 from pystrix_typed.testing.channel import Location
 from pystrix_typed.testing.functions import expanded
-from pystrix_typed.testing.routines import find_place, run_application, run_routine
+from pystrix_typed.testing.routines import (
+    find_place,
+    run_application,
+    run_routine,
+    split_arguments,
+)
 from pystrix_typed.testing.tokens import integer
 
 if TYPE_CHECKING:
@@ -51,7 +56,7 @@ def _gosub(channel: SimulatedChannel, arguments: list[str]) -> Activity[Answer]:
     if not find_place(channel, place):
         return failed(_NOT_FOUND)
     channel.dialogue.say("100 result=0 Trying...")
-    words = arguments[3].split(",") if len(arguments) > 3 and arguments[3] else []
+    words = split_arguments(arguments[3]) if len(arguments) > 3 else []
     returned = yield from run_routine(channel, place, words)
     if returned or not channel.exchange.release.since(*_ABNORMAL):
         return Answer("200 result=0 Gosub complete", notice=True)

@@ -149,13 +149,15 @@ def _control_stream_file(channel: SimulatedChannel, arguments: list[str]) -> Act
     offset = long_integer(_word(arguments, 6, "0"))
     if skip is None or offset is None:
         raise UsageError
-    name, _, start = arguments[0].partition(":")
+    name, start = arguments[0], ""
+    if name[-4:].lower() == ":end":
+        name, start = name[:-4], "end"
     length = channel.exchange.sounds.length(name)
     reports = channel.exchange.release.since("12")
     if length is None:
         channel.note("call", f"there is no sound {name!r}")
         return _controlled(channel, "ERROR", -1, -1, reports=reports)
-    if start.lower() == "end" or offset < 0:
+    if start or offset < 0:
         offset = max(length + min(offset, 0), 0)
     tape = _Tape(channel, length, min(offset, length))
     return (yield from _run_tape(channel, tape, name, arguments, skip, reports=reports))

@@ -111,7 +111,11 @@ def _keep(
     said: int,
 ) -> int:
     """Keep the recording; give its end in samples."""
-    end = order.offset + frames(length)
+    recorded = channel.exchange.recorded
+    # It goes on in the file that is there, from the offset, or from its end at the latest.
+    start = min(max(order.offset, 0), recorded.get((order.name, order.format), 0))
+    end = start + frames(length)
+    recorded[order.name, order.format] = end
     words = tuple(channel.words[said:])
     recording = Recording(order.name, order.format, end / SAMPLES / 1000, ended_by, words)
     channel.recordings.append(recording)

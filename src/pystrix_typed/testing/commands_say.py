@@ -56,7 +56,7 @@ def _speak(
         interruptible: Whether a new command ends it, while the caller's sound goes to a script.
     """
     release, sounds = channel.exchange.release, channel.exchange.sounds
-    if by_sign and kind != "digits" and release.within(*_NEED_THE_FIRST):
+    if by_sign and release.within(*_NEED_THE_FIRST):
         first = files[0] if files else ""
         missing = not first.endswith(_endings(arguments[0])) or not sounds.exists(first)
         if missing and any(sounds.exists(name) for name in files):
@@ -78,7 +78,8 @@ def _speak(
 
 def _endings(text: str) -> tuple[str, ...]:
     """Give how the files of a text's first sign may end; none for one that has no sound."""
-    files = [*alpha_files(text[:1], "a"), *phonetic_files(text[:1])]
+    sign = text[:1]
+    files = [*alpha_files(sign, "a"), *phonetic_files(sign), *digit_files(sign)]
     return tuple(files)
 
 

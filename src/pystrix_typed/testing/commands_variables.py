@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pystrix_typed.testing.answers import Answer, Table, done
-from pystrix_typed.testing.functions import expanded, find_variable, read, write
+from pystrix_typed.testing.functions import expanded, read, write
+from pystrix_typed.testing.variables import find_variable
 
 if TYPE_CHECKING:
     from pystrix_typed.testing.channel import SimulatedChannel

@@ -92,6 +92,8 @@ class Dialogue:
         # What has arrived, and what of it Asterisk has taken into its own buffer.
         self._arrived = bytearray()
         self._taken = bytearray()
+        self._unfinished = b""
+        self._began_dead = False
         self._ended = False
         self._proceeding = False
         self._in_command = False
@@ -111,7 +113,7 @@ class Dialogue:
     def begin(self) -> None:
         """Send the variables."""
         channel = self._channel
-        self.dead = channel.hung_up
+        self.dead = self._began_dead = channel.hung_up
         for name, value in self._environment:
             self.say(f"agi_{name}: {value}")
         self.say("")
@@ -211,9 +213,12 @@ class Dialogue:
 
     def _handle(self, line: bytes) -> None:
         channel = self._channel
-        # What stands behind a zero is not seen.
-        line = line.removesuffix(b"\n").partition(b"\0")[0]
+        # What stands behind a zero is not seen; over a network its line feed neither.
+        line, zero, _ = (self._unfinished + line.removesuffix(b"\n")).partition(b"\0")
+        self._unfinished = line if zero and self._network else b""
         channel.note("script", tokens.text_of(line))
+        if self._unfinished:
+            return
         if channel.hung_up and not self.dead:
             self._notify()
             if self.over:
@@ -321,7 +326,7 @@ class Dialogue:
             # A failure that the hangup did not bring.
             self._failed = True
         if self.hangup_asked:
-            channel.hang_up("script")
+            channel.hang_up("script", 0)
         if channel.hung_up and not self.dead and self._notice is None:
             if answer.notice:
                 self._notify()
@@ -386,7 +391,8 @@ class Dialogue:
         self.over = True
         self.speech = None
         channel = self._channel
-        if not channel.hung_up:
+        # The dialplan goes on; after a hangup only in the `h` extension.
+        if not channel.hung_up or self._began_dead:
             here = channel.location
             channel.location = here._replace(priority=here.priority + 1)
         self._lost = channel.hung_up and not self.dead

@@ -2,8 +2,33 @@
 
 from __future__ import annotations
 
-__all__ = ["CallerError"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["CallerError", "DialogueError"]
 
 
-class CallerError(AssertionError):
+class DialogueError(AssertionError):
+    """A call did not go as its test says; the message has the dialogue as well.
+
+    Args:
+        why: What is wrong.
+        dialogue: The lines of the dialogue.
+
+    Attributes:
+        why: What is wrong, without the dialogue.
+    """
+
+    def __init__(self, why: str, dialogue: Iterable[str] = ()) -> None:
+        super().__init__("\n".join([why, *dialogue]))
+        self.why = why
+
+    def shorten(self) -> None:
+        """Leave the dialogue out of the message: it is shown elsewhere."""
+        self.args = (self.why,)
+
+
+class CallerError(DialogueError):
     """The caller waited for something that never came, or the call would never have ended."""

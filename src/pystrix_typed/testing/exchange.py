@@ -57,6 +57,7 @@ class Exchange:
         documented: Whether the documentation is loaded that usage texts are from.
         folders: The folders that RECORD FILE can write into, None for any.
         answers: What commands of modules of one's own answer, by name.
+        recorded: The length of each file that was recorded, in samples, by name and format.
         epoch: When a call begins, in seconds since 1970.
         calls: How many calls there have been.
     """
@@ -74,6 +75,7 @@ class Exchange:
     documented: bool = True
     folders: frozenset[str] | None = None
     answers: dict[str, OwnAnswer] = field(default_factory=dict[str, "OwnAnswer"])
+    recorded: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     epoch: int = 0
     calls: int = 0
 

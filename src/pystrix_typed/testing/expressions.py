@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
-from typing import TYPE_CHECKING
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -11,10 +14,26 @@ if TYPE_CHECKING:
 __all__ = ["evaluate", "expand", "substring"]
 
 _TOKEN = re.compile(
-    r'\s*(?:"((?:[^"\\]|\\.)*)"|(\|\||&&|!=|>=|<=|=~|[|&=<>+*/%?:()!-])|([^\s"|&=<>+*/%?:()!]+))'
+    r'\s*(?:("[^"]*")|(\|\||&&|!=|>=|<=|==|=~|~~|::|[|&=<>+*/%?:(),!-])|([^\s"|&=<>+*/%?:(),!~-]+)|(.))'
 )
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
-_LEVELS = (("|", "||"), ("&", "&&"), ("=", "!=", "<", ">", "<=", ">="), ("+", "-"), ("*", "/", "%"))
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
+_PIECE = re.compile(r"\s*([+-]?[0-9]+)(?::\s*([+-]?[0-9]+))?", re.ASCII)
+#: Binary operators, from those that bind loosely to those that bind fast.
+_LEVELS = (
+    ("|", "||"),
+    ("&", "&&"),
+    ("=", "==", "!=", "<", ">", "<=", ">="),
+    ("+", "-"),
+    ("*", "/", "%"),
+    (":", "=~", "~~"),
+)
+_UNARY = 5
+#: Significant digits of a result.
+_DIGITS = 18
+#: What a division by zero gives.
+_LARGEST = "2147483647"
+#: What no expression consists of; alone it is nothing.
+_STRAY = frozenset("${}[]")
 
 
 def expand(text: str, look_up: Callable[[str], str]) -> str:
@@ -40,7 +59,7 @@ def expand(text: str, look_up: Callable[[str], str]) -> str:
         parts.append(text[at:start])
         end = _closing(text, start + 1, opening, "}" if opening == "{" else "]")
         inner = expand(text[start + 2 : end], look_up)
-        parts.append(_value(inner, look_up) if opening == "{" else evaluate(inner))
+        parts.append(_value(inner, look_up) if opening == "{" else evaluate(inner, look_up))
         at = end + 1
 
 
@@ -63,24 +82,20 @@ def _value(name: str, look_up: Callable[[str], str]) -> str:
     for at, character in enumerate(name):
         depth += (character == "(") - (character == ")")
         if character == ":" and not depth:
-            offset, _, length = name[at + 1 :].partition(":")
-            return substring(look_up(name[:at]), _number(offset), _number(length, None))
+            value = look_up(name[:at])
+            piece = _PIECE.match(name, at + 1)
+            if piece is None:
+                return value
+            return substring(value, int(piece[1]), None if piece[2] is None else int(piece[2]))
     return look_up(name)
 
 
-def _number(text: str, default: int | None = 0) -> int | None:
-    try:
-        return int(text)
-    except ValueError:
-        return default
-
-
-def substring(value: str, offset: int | None, length: int | None) -> str:
+def substring(value: str, offset: int, length: int | None) -> str:
     """Cut a piece out of a value, as ``${NAME:offset:length}`` does.
 
     Negative numbers count from the end.
     """
-    start = offset or 0
+    start = offset
     if start < 0:
         start = max(len(value) + start, 0)
     if length is None:
@@ -90,39 +105,81 @@ def substring(value: str, offset: int | None, length: int | None) -> str:
     return value[start : start + length]
 
 
-def evaluate(text: str) -> str:
-    """Reckon an expression; empty when it is none.
+class _Value(NamedTuple):
+    """A value: its text, in quotes if it was quoted, and its number if it is one."""
 
-    ``|``, ``&``, comparisons, ``+ - * / %``, ``!`` and brackets, as in ``1 + 2 = 3 & "a" != "b"``.
-    Numbers are compared as numbers, everything else as text.
+    text: str
+    number: Fraction | None = None
+
+    @property
+    def true(self) -> bool:
+        return self.text != "" if self.number is None else self.number != 0
+
+    @property
+    def bare(self) -> str:
+        """The text without its quotes."""
+        return self.text[1:-1] if self.text[:1] == '"' else self.text
+
+
+def _word(text: str) -> _Value:
+    return _Value(text, Fraction(text) if _NUMBER.fullmatch(text) else None)
+
+
+def _number(number: Fraction | float) -> _Value:
+    exact = Fraction(number)
+    with localcontext(prec=_DIGITS):
+        value = (Decimal(exact.numerator) / Decimal(exact.denominator)).normalize()
+    power = value.adjusted()
+    if value and not -5 < power < _DIGITS:
+        digits = f"{value.scaleb(-power):f}"
+        return _Value(f"{digits}e{'-' if power < 0 else '+'}{abs(power):02}", exact)
+    return _Value(f"{value:f}", exact)
+
+
+def evaluate(text: str, look_up: Callable[[str], str] | None = None) -> str:
+    """Reckon an expression, as in ``1 + 2 = 3 & "a" != "b"``.
+
+    Numbers are compared as numbers, everything else as text, in which quotes count: ``"a" = a`` is
+    false. What makes no sense behind a whole expression is not looked at; an expression that is not
+    whole is ``0``.
+
+    Args:
+        text: What stands in the brackets.
+        look_up: Calls a dialplan function, as in ``LEN(abc)``.
     """
     tokens: list[tuple[bool, str]] = []
-    at = 0
-    while at < len(text.rstrip()):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            return ""
-        quoted, operator, word = match.groups()
-        tokens.append((operator is not None, operator or word or quoted or ""))
-        at = match.end()
-    try:
-        return _Reckoning(tokens).result()
-    except (IndexError, ArithmeticError, ValueError):
+    for match in _TOKEN.finditer(text.rstrip()):
+        quoted, operator, word, _ = match.groups()
+        given = quoted or operator or word
+        if given and not (word and set(word) <= _STRAY):
+            tokens.append((operator is not None, given))
+    if not tokens or (tokens[0][0] and tokens[0][1] not in "!-("):
         return ""
+    try:
+        return _Reckoning(tokens, look_up).result().text
+    except (IndexError, ValueError):
+        return "0"
 
 
 class _Reckoning:
     """One expression, level by level of its operators."""
 
-    def __init__(self, tokens: list[tuple[bool, str]]) -> None:
+    def __init__(
+        self, tokens: list[tuple[bool, str]], look_up: Callable[[str], str] | None
+    ) -> None:
         self._tokens = tokens
+        self._look_up = look_up
         self._at = 0
 
-    def result(self) -> str:
-        value = self._level(0)
-        if self._at < len(self._tokens):
-            raise ValueError("words are left over")
-        return value
+    def result(self) -> _Value:
+        condition = self._level(0)
+        if not self._operator(("?",)):
+            return condition
+        first = self.result()
+        if not self._operator(("::",)):
+            raise ValueError("there is no other choice")
+        second = self.result()
+        return first if condition.true else second
 
     def _operator(self, wanted: tuple[str, ...]) -> str:
         """Take the next operator if it is one of these."""
@@ -133,7 +190,13 @@ class _Reckoning:
                 return text
         return ""
 
-    def _level(self, level: int) -> str:
+    def _level(self, level: int) -> _Value:
+        if level == _UNARY:
+            if self._operator(("!",)):
+                return _number(not (self._level(level).number or 0))
+            if self._operator(("-",)):
+                number = self._level(level).number or Fraction(0)
+                return _number(-number) if number else _Value("-0", number)
         if level == len(_LEVELS):
             return self._single()
         left = self._level(level + 1)
@@ -141,13 +204,9 @@ class _Reckoning:
             left = _apply(operator, left, self._level(level + 1))
         return left
 
-    def _single(self) -> str:
-        if self._operator(("!",)):
-            return "0" if _true(self._single()) else "1"
-        if self._operator(("-",)):
-            return _apply("-", "0", self._single())
+    def _single(self) -> _Value:
         if self._operator(("(",)):
-            value = self._level(0)
+            value = self.result()
             if not self._operator((")",)):
                 raise ValueError("a bracket is not closed")
             return value
@@ -155,36 +214,82 @@ class _Reckoning:
         if is_operator:
             raise ValueError("an operator has nothing to work on")
         self._at += 1
-        return text
+        return self._call(text) if self._operator(("(",)) else _word(text)
+
+    def _call(self, name: str) -> _Value:
+        """Call a function of expressions, or one of the dialplan."""
+        arguments: list[_Value] = []
+        while not self._operator((")",)):
+            arguments.append(self.result())
+            self._operator((",",))
+        numbers = [float(each.number or 0) for each in arguments]
+        own = _ONE.get(name.upper())
+        try:
+            if own is not None and len(numbers) == 1:
+                return _number(own(numbers[0]))
+            if name.upper() == "POW" and len(numbers) == 2:
+                return _number(math.pow(*numbers))
+        except (ValueError, ArithmeticError):
+            return _word("0")
+        called = f"{name}({','.join([each.text for each in arguments])})"
+        return _word((self._look_up(called) if self._look_up is not None else "") or "0")
 
 
-def _true(value: str) -> bool:
-    return value not in ("", "0")
+def _rounded(number: float) -> float:
+    return math.copysign(math.floor(abs(number) + 0.5), number)
 
 
-def _apply(operator: str, left: str, right: str) -> str:
-    numbers = bool(_NUMBER.fullmatch(left) and _NUMBER.fullmatch(right))
+#: What expressions know by themselves, beside POW.
+_ONE: dict[str, Callable[[float], float]] = {
+    "ABS": math.fabs,
+    "CEIL": math.ceil,
+    "EXP": math.exp,
+    "FLOOR": math.floor,
+    "LOG": math.log,
+    "LOG10": math.log10,
+    "ROUND": _rounded,
+    "SQRT": math.sqrt,
+    "TRUNC": math.trunc,
+}
+
+
+def _apply(operator: str, left: _Value, right: _Value) -> _Value:
     match operator:
         case "|" | "||":
-            return left if _true(left) else right
+            return left if left.true else right
         case "&" | "&&":
-            return left if _true(left) and _true(right) else "0"
+            return left if left.true and right.true else _word("0")
         case "+" | "-" | "*" | "/" | "%":
-            return _reckon(operator, float(left or 0), float(right or 0))
+            return _reckon(operator, left.number or Fraction(0), right.number or Fraction(0))
+        case "~~":
+            return _word(left.bare + right.bare)
+        case ":" | "=~":
+            return _matched(left.bare, right.bare, anywhere=operator == "=~")
         case _:
-            first, second = (float(left), float(right)) if numbers else (left, right)
-            return str(int(_compare(operator, first, second)))
+            return _word(str(int(_compare(operator, left, right))))
 
 
-def _compare(operator: str, left: float | str, right: float | str) -> bool:
-    # Both are numbers, or both are texts.
-    if isinstance(left, str) or isinstance(right, str):
-        left, right = str(left), str(right)
-        order = (left > right) - (left < right)
+def _matched(text: str, pattern: str, *, anywhere: bool) -> _Value:
+    """Give the first group of what matches, or its length."""
+    try:
+        compiled = re.compile(pattern)
+    except re.error:
+        return _word("0")
+    match = compiled.search(text) if anywhere else compiled.match(text)
+    if compiled.groups:
+        return _word("" if match is None else match[1] or "")
+    return _word("0" if match is None else str(match.end() - match.start()))
+
+
+def _compare(operator: str, left: _Value, right: _Value) -> bool:
+    if left.number is not None and right.number is not None:
+        order = (left.number > right.number) - (left.number < right.number)
     else:
-        order = (left > right) - (left < right)
+        first, second = (each.text.encode("utf-8", "surrogateescape") for each in (left, right))
+        order = (first > second) - (first < second)
     return {
         "=": order == 0,
+        "==": order == 0,
         "!=": order != 0,
         "<": order < 0,
         ">": order > 0,
@@ -193,16 +298,16 @@ def _compare(operator: str, left: float | str, right: float | str) -> bool:
     }[operator]
 
 
-def _reckon(operator: str, left: float, right: float) -> str:
+def _reckon(operator: str, left: Fraction, right: Fraction) -> _Value:
     match operator:
         case "+":
-            value = left + right
+            return _number(left + right)
         case "-":
-            value = left - right
+            return _number(left - right)
         case "*":
-            value = left * right
+            return _number(left * right)
         case "/":
-            value = left / right
+            return _number(left / right) if right else _word(_LARGEST)
         case _:
-            value = float(int(left) % int(right))
-    return str(int(value)) if value == int(value) else f"{value:g}"
+            # The sign is that of the number that is divided.
+            return _number(left - right * math.trunc(left / right)) if right else _word("0")

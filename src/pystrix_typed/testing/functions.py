@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
-import time
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
 
-from pystrix_typed.testing.expressions import evaluate, expand
+from pystrix_typed.testing.expressions import expand
+from pystrix_typed.testing.functions_text import TEXT, TEXT_WRITE
 from pystrix_typed.testing.timeline import milliseconds
 from pystrix_typed.testing.tokens import leading_integer, real
+from pystrix_typed.testing.variables import find_variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pystrix_typed.testing.channel import SimulatedChannel
 
-__all__ = ["expanded", "find_variable", "read", "set_caller_id", "write"]
+__all__ = ["expanded", "read", "set_caller_id", "write"]
 
 _CALL = re.compile(r"(\w+)\((.*)\)", re.DOTALL)
-_CALLER_ID = re.compile(r'\s*(?:"([^"]*)"|([^<"]*?))\s*<([^>]*)>\s*', re.DOTALL)
-_PHONE = frozenset("0123456789*#+-().")
+_CALLER_ID = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))\s*<([^>]*)(?:>\s*|$)', re.DOTALL)
+_PHONE = frozenset("0123456789*#+-(). ")
+#: What is left out of a number.
+_FILLING = dict.fromkeys(map(ord, "()-. "))
+#: How number and name may be shown, by what stands for it in `agi_callingpres`.
+_PRESENTATIONS = {
+    0: "allowed_not_screened",
+    1: "allowed_passed_screen",
+    2: "allowed_failed_screen",
+    3: "allowed",
+    32: "prohib_not_screened",
+    33: "prohib_passed_screen",
+    34: "prohib_failed_screen",
+    35: "prohib",
+    67: "unavailable",
+}
 
 
 def expanded(channel: SimulatedChannel, text: str) -> str:
@@ -34,16 +46,6 @@ def expanded(channel: SimulatedChannel, text: str) -> str:
     return expand(text, look_up)
 
 
-def find_variable(channel: SimulatedChannel, name: str) -> str | None:
-    """Give a variable: of Asterisk itself, of the channel, or a global one; None if unset."""
-    builtin = _BUILTINS.get(name)
-    if builtin is not None:
-        return builtin(channel)
-    if name in channel.variables:
-        return channel.variables[name]
-    return channel.exchange.globals.get(name)
-
-
 def read(channel: SimulatedChannel, text: str) -> str | None:
     """Call a function, as in ``LEN(abc)``; None when there is none, or when it fails."""
     call = _CALL.fullmatch(text)
@@ -53,7 +55,10 @@ def read(channel: SimulatedChannel, text: str) -> str | None:
     if own is not None:
         return own(channel, call[2])
     function = _READ.get(call[1])
-    return None if function is None else function(channel, call[2])
+    if function is None:
+        channel.note("call", f"there is no function {call[1]}: register it with functions=")
+        return None
+    return function(channel, call[2])
 
 
 def write(channel: SimulatedChannel, text: str, value: str) -> bool:
@@ -66,30 +71,22 @@ def write(channel: SimulatedChannel, text: str, value: str) -> bool:
     return True
 
 
+def _shrunk(number: str) -> str:
+    """Leave out of a number what is only for the eye."""
+    return number.translate(_FILLING) if set(number) <= _PHONE else number
+
+
 def set_caller_id(channel: SimulatedChannel, text: str) -> None:
     """Set number and name from ``"Name" <number>``, a number alone, or a name alone."""
     found = _CALLER_ID.fullmatch(text)
     identity = channel.identity
     if found is not None:
-        identity.name, identity.number = found[1] or found[2] or "", found[3].strip()
+        name = re.sub(r"\\(.)", r"\1", found[1]) if found[1] else found[2] or ""
+        identity.name, identity.number = name, _shrunk(found[3].strip())
     elif text and set(text) <= _PHONE:
-        identity.name, identity.number = "", text
+        identity.name, identity.number = "", _shrunk(text)
     else:
         identity.name, identity.number = text.strip(' "'), ""
-
-
-_BUILTINS: Mapping[str, Callable[[SimulatedChannel], str | None]] = {
-    "EXTEN": lambda channel: channel.location.extension,
-    "CONTEXT": lambda channel: channel.location.context,
-    "PRIORITY": lambda channel: str(channel.location.priority),
-    "CHANNEL": lambda channel: channel.name,
-    "UNIQUEID": lambda channel: channel.unique_id,
-    "LINKEDID": lambda channel: channel.unique_id,
-    "HANGUPCAUSE": lambda channel: str(channel.cause),
-    "EPOCH": lambda channel: str(channel.exchange.epoch + channel.now // 1000),
-    "CALLINGPRES": lambda channel: str(channel.identity.presentation),
-    "SYSTEMNAME": lambda _channel: "",
-}
 
 
 # ---- functions of the channel ----
@@ -108,8 +105,16 @@ def _caller_id(channel: SimulatedChannel, argument: str) -> str | None:
             return identity.dialled
         case "rdnis":
             return identity.redirecting
+        case "pres" if not (identity.number or identity.name or identity.presentation):
+            return "unavailable"
         case "pres" | "num-pres" | "name-pres":
-            return "prohib" if identity.presentation & 32 else "allowed_not_screened"
+            return _PRESENTATIONS.get(identity.presentation, "unavailable")
+        case "num-valid":
+            return str(int(bool(identity.number)))
+        case "name-valid":
+            return str(int(bool(identity.name)))
+        case "ani2" | "ton" | "num-plan":
+            return "0"
         case _:
             return None
 
@@ -128,7 +133,8 @@ def _set_caller_id(channel: SimulatedChannel, argument: str, value: str) -> None
         case "rdnis":
             identity.redirecting = value
         case "pres" | "num-pres" | "name-pres":
-            identity.presentation = 32 if value.startswith("prohib") else 0
+            given = [number for number, name in _PRESENTATIONS.items() if name == value]
+            identity.presentation = given[0] if given else identity.presentation
         case _:
             pass
 
@@ -149,6 +155,9 @@ def _channel(channel: SimulatedChannel, argument: str) -> str | None:
         "channeltype": channel.name.partition("/")[0],
         "exten": channel.location.extension,
         "context": channel.location.context,
+        "amaflags": "3",
+        "checkhangup": str(int(channel.hung_up)),
+        "transfercapability": "SPEECH",
     }
     return values.get(argument.lower())
 
@@ -188,13 +197,23 @@ def _set_database(channel: SimulatedChannel, argument: str, value: str) -> None:
     channel.exchange.database[family, key] = value
 
 
-def _database_exists(channel: SimulatedChannel, argument: str) -> str:
+def _database_exists(channel: SimulatedChannel, argument: str) -> str | None:
+    if "/" not in argument:
+        return None
     return "0" if _database(channel, argument) is None else "1"
 
 
 def _database_delete(channel: SimulatedChannel, argument: str) -> str | None:
     family, _, key = argument.partition("/")
     return channel.exchange.database.pop((family, key), None)
+
+
+def _database_keys(channel: SimulatedChannel, argument: str) -> list[str]:
+    """Give what stands behind a prefix, one level deep."""
+    prefix = f"/{argument.strip('/')}/" if argument.strip("/") else "/"
+    paths = [f"/{family}/{key}" for family, key in channel.exchange.database]
+    found = [path[len(prefix) :].partition("/")[0] for path in paths if path.startswith(prefix)]
+    return sorted(set(found))
 
 
 def _timeout(channel: SimulatedChannel, argument: str) -> str | None:
@@ -223,117 +242,33 @@ def _set_timeout(channel: SimulatedChannel, argument: str, value: str) -> None:
             pass
 
 
-# ---- functions of text ----
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
-
-
-def _decode(_channel: SimulatedChannel, argument: str) -> str:
-    try:
-        return _text(base64.b64decode(argument))
-    except ValueError:
-        return ""
-
-
-def _cut(channel: SimulatedChannel, argument: str) -> str:
-    name, _, rest = argument.partition(",")
-    separator, _, fields = rest.partition(",")
-    parts = (find_variable(channel, name) or "").split(separator or "-")
-    chosen: list[str] = []
-    for piece in fields.split("&"):
-        first, dash, last = piece.partition("-")
-        start = leading_integer(first) or 1
-        end = (leading_integer(last) or len(parts)) if dash else start
-        chosen += parts[start - 1 : end]
-    return (separator or "-").join(chosen)
-
-
-def _field_count(channel: SimulatedChannel, argument: str) -> str:
-    name, _, separator = argument.partition(",")
-    value = find_variable(channel, name) or ""
-    return str(len(value.split(separator))) if value and separator else "0"
-
-
-def _if(_channel: SimulatedChannel, argument: str) -> str:
-    condition, _, answers = argument.partition("?")
-    yes, _, no = answers.partition(":")
-    return yes if condition.strip() not in ("", "0") else no
-
-
-def _filter(_channel: SimulatedChannel, argument: str) -> str:
-    allowed, _, text = argument.partition(",")
-    kept = re.compile(f"[{allowed}]") if allowed else None
-    return "".join(sign for sign in text if kept is not None and kept.fullmatch(sign))
-
-
-def _replace(channel: SimulatedChannel, argument: str) -> str:
-    name, _, rest = argument.partition(",")
-    signs, _, substitute = rest.partition(",")
-    value = find_variable(channel, name) or ""
-    return "".join(substitute[:1] if sign in signs else sign for sign in value)
-
-
-def _strftime(channel: SimulatedChannel, argument: str) -> str:
-    moment, _, rest = argument.partition(",")
-    _, _, pattern = rest.partition(",")
-    now = channel.exchange.epoch + channel.now // 1000
-    seconds = leading_integer(moment) if moment.strip() else now
-    return time.strftime(pattern or "%c", time.gmtime(seconds))
-
-
-def _math(_channel: SimulatedChannel, argument: str) -> str:
-    return evaluate(argument.partition(",")[0])
-
-
-def _set(channel: SimulatedChannel, argument: str) -> str:
-    name, _, value = argument.partition("=")
-    channel.variables[name] = value
-    return value
+def _dialplan_exists(channel: SimulatedChannel, argument: str) -> str:
+    context, _, rest = argument.partition(",")
+    extension, _, priority = rest.partition(",")
+    dialplan = channel.exchange.dialplan
+    place = leading_integer(priority) or dialplan.label(context, extension, priority) or 1
+    step = dialplan.step(context or channel.location.context, extension, place)
+    return "0" if step is None else "1"
 
 
 _READ: Mapping[str, Callable[[SimulatedChannel, str], str | None]] = {
+    **TEXT,
     "CALLERID": _caller_id,
     "CHANNEL": _channel,
     "GLOBAL": _global,
     "DB": _database,
     "DB_EXISTS": _database_exists,
     "DB_DELETE": _database_delete,
+    "DB_KEYS": lambda channel, argument: ",".join(_database_keys(channel, argument)),
     "TIMEOUT": _timeout,
-    "LEN": lambda _channel, argument: str(len(_bytes(argument))),
-    "TOUPPER": lambda _channel, argument: argument.upper(),
-    "TOLOWER": lambda _channel, argument: argument.lower(),
-    "BASE64_ENCODE": lambda _channel, argument: base64.b64encode(_bytes(argument)).decode(),
-    "BASE64_DECODE": _decode,
-    "URIENCODE": lambda _channel, argument: quote(_bytes(argument), safe="!~*'()"),
-    "URIDECODE": lambda _channel, argument: unquote(argument, errors="surrogateescape"),
-    "MD5": lambda _channel, argument: hashlib.md5(
-        _bytes(argument), usedforsecurity=False
-    ).hexdigest(),
-    "SHA1": lambda _channel, argument: hashlib.sha1(
-        _bytes(argument), usedforsecurity=False
-    ).hexdigest(),
-    "QUOTE": lambda _channel, argument: '"{}"'.format(re.sub(r'(["\\])', r"\\\1", argument)),
-    "CUT": _cut,
-    "FIELDQTY": _field_count,
-    "IF": _if,
-    "ISNULL": lambda _channel, argument: "0" if argument else "1",
-    "EXISTS": lambda _channel, argument: "1" if argument else "0",
-    "SET": _set,
-    "FILTER": _filter,
-    "REPLACE": _replace,
-    "STRFTIME": _strftime,
-    "MATH": _math,
     "EVAL": expanded,
+    "DIALPLAN_EXISTS": _dialplan_exists,
+    "VALID_EXTEN": _dialplan_exists,
 }
 
 
 _WRITE: Mapping[str, Callable[[SimulatedChannel, str, str], None]] = {
+    **TEXT_WRITE,
     "CALLERID": _set_caller_id,
     "CHANNEL": _set_channel,
     "GLOBAL": _set_global,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from pystrix_typed.agi import aio
@@ -14,6 +15,7 @@ from pystrix_typed.agi.observing import Peer
 from pystrix_typed.agi.routing import Request, request_of
 from pystrix_typed.agi.server import FastAGIServer
 from pystrix_typed.testing.aio import SimulatedSession as AsyncSession
+from pystrix_typed.testing.endless import HandlerStoppedError, virtual_sleep
 from pystrix_typed.testing.sessions import SimulatedSession
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ def call_handler(
         LookupError: The server has no handler for the path.
         ValueError: The pattern does not match the path that the call asks for.
     """
+    __tracebackhide__ = True
     request = request_of(environment, PEER)
     match: re.Match[str] | None = None
     if isinstance(handler, (FastAGIServer, AsyncFastAGIServer)):
@@ -106,9 +109,17 @@ def drive(
     verify_values: bool = False,
 ) -> None:
     """Let a blocking handler have a call, to its end; what it raises is in the call's `error`."""
+    __tracebackhide__ = True
+    session = SimulatedSession(made, timeout=timeout, verify_values=verify_values)
     try:
-        with SimulatedSession(made, timeout=timeout, verify_values=verify_values) as session:
-            call_handler(handler, session, session.environment, pattern)
+        with session, virtual_sleep(session.rest):
+            result = call_handler(handler, session, session.environment, pattern)
+            if isinstance(result, Awaitable):
+                if isinstance(result, Coroutine):
+                    result.close()
+                raise TypeError(f"{handler!r} is for asyncio: call it with call_async")
+    except HandlerStoppedError:
+        pass  # the call's `failure` says why
     except Exception as error:  # noqa: BLE001 - it is the test's to judge
         made.error = error
     made.finish()
@@ -123,14 +134,23 @@ async def drive_async(
     verify_values: bool = False,
 ) -> None:
     """Let an asyncio handler have a call, as `drive` does."""
+    __tracebackhide__ = True
     session = AsyncSession(made, timeout=timeout, verify_values=verify_values)
     try:
         async with session:
             result = call_handler(handler, session, session.environment, pattern)
-            if isinstance(result, Awaitable):
-                await cast("Awaitable[object]", result)
+            if not isinstance(result, Awaitable):
+                raise TypeError(f"{handler!r} is no coroutine function: call it with call")
+            await cast("Awaitable[object]", result)
     except Exception as error:  # noqa: BLE001 - it is the test's to judge
         made.error = error
+    except BaseException:
+        if not session.watch.stopped:
+            raise
+        # It was stopped, by cancelling it or by an exception; the call's `failure` says why.
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
     made.finish()
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from pystrix_typed.testing.caller import Caller
 
-    from pystrix_typed.testing.caller import Caller
+if TYPE_CHECKING:
     from pystrix_typed.testing.channel import Identity
     from pystrix_typed.testing.faults import Fault
 
-__all__ = ["CallOptions"]
+__all__ = ["CallOptions", "check_options"]
 
 
 class CallOptions(TypedDict, total=False):
@@ -51,3 +51,29 @@ class CallOptions(TypedDict, total=False):
     text_support: bool
     faults: Sequence[Fault]
     limit: float
+
+
+def check_options(script: object, options: CallOptions) -> None:
+    """See that a call is told nothing that it would not heed.
+
+    Raises:
+        TypeError: There is no such option, or it is of another type.
+    """
+    unknown = sorted(options.keys() - CallOptions.__annotations__.keys())
+    if unknown:
+        raise TypeError(
+            f"a call has no option {', '.join(map(repr, unknown))}; it has "
+            f"{', '.join(CallOptions.__annotations__)}"
+        )
+    if script is not None and not isinstance(script, str):
+        raise TypeError(
+            f"script={script!r}: it is the path and query of agi://host/path?query, as text"
+        )
+    given: Mapping[str, object] = {**options}
+    caller = given.get("caller")
+    if caller is not None and not isinstance(caller, Caller):
+        raise TypeError(f"caller={caller!r}: it must be a Caller, as in Caller().presses('1')")
+    for name in ("arguments", "faults"):
+        value = given.get(name, ())
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise TypeError(f"{name}={value!r}: it must be a list")

@@ -69,7 +69,7 @@ def play(
         position = offset + frames(channel.now - start)
         if happening.kind == "time":
             channel.sound_ends(sound, whole=True)
-            return Played("end", position=max(length * SAMPLES, offset))
+            return Played("end", position=length * SAMPLES)
         if happening.kind == "key" and happening.value not in stops:
             continue
         channel.sound_ends(sound, whole=False)

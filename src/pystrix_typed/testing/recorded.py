@@ -12,12 +12,13 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 if TYPE_CHECKING:
     import os
-    import re
     from collections.abc import Sequence
     from datetime import timedelta
 
@@ -29,7 +30,7 @@ __all__ = ["RecordedCall", "RecordedLine", "RecordingError"]
 
 _FORMAT = 1
 _MASK = "***"
-_VERSION = "agi_version: "
+_VERSION = re.compile(r"agi_version: (?:certified/)?([0-9]+(?:\.[0-9]+)*.*)")
 
 
 class RecordingError(ValueError):
@@ -88,7 +89,12 @@ class RecordedCall:
             RecordingError: It is no recording, or one of a later version; with the line at fault.
         """
         name = str(path)
-        rows = Path(path).read_text(encoding="utf-8").splitlines()
+        try:
+            rows = Path(path).read_text(encoding="utf-8").split("\n")
+        except UnicodeDecodeError:
+            raise RecordingError(f"{name}: this is no text, so no recording of a call") from None
+        if rows[-1] == "":
+            del rows[-1]
         if not rows:
             raise RecordingError(f"{name} is empty")
         header = _json(rows[0], name, 1)
@@ -100,13 +106,15 @@ class RecordedCall:
                 f"{name}:1: a recording of form {version!r}; this version reads form {_FORMAT}"
             )
         hidden = cast("dict[str, object]", header).get("hidden")
+        if hidden is not None and not (isinstance(hidden, str) and hidden):
+            raise RecordingError(f"{name}:1: what is hidden must be a text, and this is {hidden!r}")
         lines: list[RecordedLine] = []
         for number, row in enumerate(rows[1:], 2):
             entry = _json(row, name, number)
             if _is_dict(entry) and "left_out" in cast("dict[str, object]", entry):
                 break
             lines.append(_line(entry, name, number))
-        return cls(lines, hidden=str(hidden) if hidden is not None else None, name=name)
+        return cls(lines, hidden=hidden, name=name)
 
     @classmethod
     def of(cls, transcript: Transcript) -> RecordedCall:
@@ -168,8 +176,10 @@ class RecordedCall:
     def version(self) -> str:
         """Which Asterisk it was; the one that is simulated by default when it did not tell."""
         for line in self.greeting:
-            if line.text.startswith(_VERSION):
-                return line.text.removeprefix(_VERSION)
+            # Also of a certified one; one that was built from the repository has no number.
+            found = _VERSION.match(line.text)
+            if found is not None:
+                return found[1]
         return "22.10.1"
 
     @property
@@ -306,13 +316,13 @@ def _is_dict(value: object) -> bool:
 def _json(row: str, name: str, number: int) -> object:
     try:
         return cast("object", json.loads(row))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordingError(f"{name}:{number}: this is no JSON: {error}") from None
 
 
 def _line(entry: object, name: str, number: int) -> RecordedLine:
     match entry:
-        case [int() | float() as time, ">" | "<", str() as text]:
+        case [int() | float() as time, ">" | "<", str() as text] if math.isfinite(time):
             return RecordedLine(float(time), entry[1] == ">", text, number)
         case _:
             raise RecordingError(

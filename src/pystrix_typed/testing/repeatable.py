@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pystrix_typed.agi.protocol import Protocol
+
+if TYPE_CHECKING:
+    from pystrix_typed.agi.record import AnyAction
+    from pystrix_typed.testing.endless import Watch
 
 __all__ = ["RepeatableProtocol"]
 
 
 class RepeatableProtocol(Protocol):
-    """A protocol whose fences have the same names in every call; nobody here forges them."""
+    """A protocol whose fences have the same names in every call; nobody here forges them.
 
-    __slots__ = ()
+    Args:
+        watch: Is told of each command, also of those that send nothing.
+        verify_values: See `Protocol`.
+    """
 
-    def __init__(self, *, verify_values: bool = False) -> None:
+    __slots__ = ("_watch",)
+
+    def __init__(self, watch: Watch, *, verify_values: bool = False) -> None:
         super().__init__(verify_values=verify_values)
+        self._watch = watch
         self._mark = b"200 result=1 (fence-%b-" % (b"0" * 16)
+
+    def begin(self, action: AnyAction) -> bytes:
+        """Begin a command."""
+        self._watch.command()
+        return super().begin(action)

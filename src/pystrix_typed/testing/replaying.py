@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pystrix_typed.testing import tokens
 from pystrix_typed.testing.asterisk import SimulatedAsterisk
 from pystrix_typed.testing.dialogue import Dialogue
+from pystrix_typed.testing.errors import DialogueError
 from pystrix_typed.testing.timeline import milliseconds
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _HARMLESS = (
 )
 
 
-class ReplayError(AssertionError):
+class ReplayError(DialogueError):
     """The script says something else than in the recording."""
 
 
@@ -169,9 +170,8 @@ class _ReplayedDialogue(Dialogue):
         return f"the recording has:  nothing more  ({name})"
 
     def _differ(self, what: str) -> None:
-        lines = [f"   {entry}" for entry in self._channel.transcript]
-        lines[-1] = f"=>{lines[-1][2:]}"
-        self._call.failure = ReplayError("\n".join([what, *lines]))
+        transcript = self._channel.transcript
+        self._call.failure = ReplayError(what, transcript.excerpt(len(transcript) - 1))
         self._cut()
 
     def see_the_end(self) -> None:
@@ -184,8 +184,7 @@ class _ReplayedDialogue(Dialogue):
         ]
         if left:
             what = f"the script ended\n{self._expected()}"
-            lines = [f"   {entry}" for entry in self._channel.transcript]
-            self._call.failure = ReplayError("\n".join([what, *lines]))
+            self._call.failure = ReplayError(what, self._channel.transcript.excerpt())
 
 
 def prepare(recorded: RecordedCall, *, strict: bool) -> SimulatedCall:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pystrix_typed.agi.fastagi import FastAGI
 from pystrix_typed.agi.session import Session
+from pystrix_typed.testing.endless import Watch
 from pystrix_typed.testing.repeatable import RepeatableProtocol
 
 if TYPE_CHECKING:
@@ -37,10 +38,23 @@ class SimulatedSession(FastAGI):
         verify_values: bool = False,
     ) -> None:
         self._call = call
+        #: Sees that the handler comes to an end.
+        self.watch: Watch = Watch(call)
         call.begin()
-        protocol = RepeatableProtocol(verify_values=verify_values)
+        protocol = RepeatableProtocol(self.watch, verify_values=verify_values)
         # Not FastAGI's own: there is no connection.
         Session.__init__(self, protocol, timeout, None, debug=False)
+
+    def rest(self, seconds: float) -> None:
+        """Let virtual time pass, in place of `time.sleep`."""
+        if not self._turn.take_if_free():
+            return  # time passes in the command that is under way
+        try:
+            until = self._call.now + seconds
+            self.watch.reach(until)
+            self._call.advance_to(until)
+        finally:
+            self._turn.give()
 
     def _clock(self) -> float:
         return self._call.now

@@ -14,6 +14,8 @@ __all__ = ["Entry", "Source", "Transcript"]
 #: the caller did; ``call``: what happened besides, such as a sound that begins.
 Source: TypeAlias = Literal["script", "asterisk", "caller", "call"]
 
+#: Lines of a long call that are shown with an error, of its beginning and of its end.
+_HEAD, _TAIL = 60, 140
 _MARKS: dict[Source, str] = {"script": ">", "asterisk": "<", "caller": "*", "call": "-"}
 
 
@@ -82,6 +84,29 @@ class Transcript(Sequence[Entry]):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self._entries))
+
+    @property
+    def latest_command(self) -> int | None:
+        """Where the last command line stands; None before the first one."""
+        return next(
+            (at for at in reversed(range(len(self))) if self._entries[at].source == "script"), None
+        )
+
+    def excerpt(self, mark: int | None = None) -> list[str]:
+        """Give the lines to show with an error: of a long call its beginning and its end.
+
+        Args:
+            mark: Which entry to mark, counted from 0; None for none.
+        """
+        count = len(self._entries)
+        lines = [
+            f"{'=>' if at == mark else '  '} {entry}"
+            for at, entry in enumerate(self._entries)
+            if at < _HEAD or at >= count - _TAIL
+        ]
+        if count > _HEAD + _TAIL:
+            lines.insert(_HEAD, f"   ... {count - _HEAD - _TAIL:,} lines are left out ...")
+        return lines
 
     def __repr__(self) -> str:
         return f"<Transcript of {len(self)} lines>"

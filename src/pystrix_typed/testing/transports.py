@@ -327,7 +327,8 @@ def run(
         process.wait(patience)
     except subprocess.TimeoutExpired:
         raise CallerError(
-            f"the script did not exit within {patience:g} seconds after the call\n{call.transcript}"
+            f"the script did not exit within {patience:g} seconds after the call",
+            call.transcript.excerpt(),
         ) from None
     finally:
         if process.poll() is None:
