@@ -338,6 +338,13 @@ def test_what_cannot_be_served_is_said_in_a_line(
     assert len([line for line in running.lines if line != "<end>"]) == 1
 
 
+def test_a_program_that_serves_by_itself_is_told(tmp_path: Path) -> None:
+    write(tmp_path, "from pystrix_typed import agi\nagi.FastAGIServer(port=0).serve_forever()\n")
+    with service(tmp_path) as running:
+        running.wait("still imports the program .* serve_forever")
+        assert running.end() == 0
+
+
 def test_an_address_in_use_is_said_in_a_line(tmp_path: Path) -> None:
     write(tmp_path, "blocking")
     with socket.create_server(("127.0.0.1", 0)) as taken:

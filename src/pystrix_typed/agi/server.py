@@ -70,7 +70,7 @@ class FastAGIServer(Service[FastAGI, object]):
     leaves costs next to nothing. `pystrix_typed.agi.limits.Limits` describes the limits.
 
     Args:
-        interface: The address to listen on; ``"0.0.0.0"`` or ``"::"`` for all.
+        interface: The address to listen on; ``"0.0.0.0"`` for all, ``"::"`` for all of IPv6.
         port: The TCP port; 0 for any free one, which `server_address` then tells.
         daemon_threads: Do not wait for calls under way when the program ends.
         debug: Write every dialogue to stderr as it is, with what callers key in; `logs.WireTrace`

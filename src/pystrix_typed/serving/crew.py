@@ -33,6 +33,8 @@ _GRACE = 10.0
 #: A worker that lived for less did not work: the next one waits.
 _SHORT = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
+#: Seconds after which the log says that a worker still imports the program.
+_LATE = 10.0
 
 
 class Worker:
@@ -58,6 +60,8 @@ class Worker:
         self.why = ""
         self.has_port = False
         self.kill_at: float | None = None
+        #: When it takes long to begin; None once it has begun, or that has been said.
+        self.late_at: float | None = self.born + _LATE
 
     @property
     def serves(self) -> bool:
@@ -147,8 +151,8 @@ class Crew:
 
     def moments(self) -> list[float]:
         """Give when `review` has something to do."""
-        late = [each.kill_at for each in self.members.values() if each.kill_at is not None]
-        return self._respawn_at + late
+        late = [at for each in self.members.values() for at in (each.kill_at, each.late_at)]
+        return self._respawn_at + [at for at in late if at is not None]
 
     # ---- beginnings ----
 
@@ -229,6 +233,7 @@ class Crew:
         say = message["say"]
         if say == "state":
             begins = not each.state
+            each.late_at = None
             each.state = str(message["state"])
             _log.debug("%s is %s", each, each.state)
             if begins and each.serves:
@@ -313,6 +318,14 @@ class Crew:
         """See to those that have ended, that should have, and that are to begin."""
         self._reap()
         for each in list(self.members.values()):
+            if each.late_at is not None and now >= each.late_at:
+                each.late_at = None
+                _log.warning(
+                    "%s still imports the program after %g s; a program that calls serve_forever() "
+                    "by itself never ends that",
+                    each,
+                    _LATE,
+                )
             if each.kill_at is not None and now >= each.kill_at:
                 _log.error("%s has not ended in time: killed", each)
                 each.kill_at = now + _GRACE

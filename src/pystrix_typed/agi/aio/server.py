@@ -68,7 +68,7 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
     asynchronous. What a handler does between two awaits holds up every other call.
 
     Args:
-        interface: The address to listen on; ``"0.0.0.0"`` or ``"::"`` for all.
+        interface: The address to listen on; ``"0.0.0.0"`` for all, ``"::"`` for all of IPv6.
         port: The TCP port; 0 for any free one, which `server_address` then tells.
         debug: Write every dialogue to stderr as it is, with what callers key in; `logs.WireTrace`
             hides that.
