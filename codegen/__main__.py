@@ -106,7 +106,7 @@ def _generate(spec_folder: Path | None, out: Path | None, *, check: bool) -> int
     except FormatterError as error:
         return _fail(str(error))
     except OSError as error:
-        return _fail(f"{error.filename}: {error.strerror}")
+        return _fail(f"{error.filename or out}: {error.strerror}")
     strays = [str(part.folder / name) for part in found for name in part.strays]
     if check:
         return _tell(found, strays)
@@ -120,7 +120,7 @@ def _generate(spec_folder: Path | None, out: Path | None, *, check: bool) -> int
         for part in found:
             write(part)
     except OSError as error:
-        return _fail(f"{error.filename}: {error.strerror}")
+        return _fail(f"{error.filename or out}: {error.strerror}")
     for part in found:
         for name in (*part.changed, *part.missing):
             print(f"written {part.folder / name}")
