@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 WIDTH = 720
 STEP = 38
+LETTER = 7.5
+"""How wide one is, at most."""
 MESSAGE = re.compile(r"(?P<sender>.+?) (?P<arrow>-->|->) (?P<receiver>.+?): (?P<what>.*)")
 
 
@@ -131,6 +133,8 @@ class Ladder(Picture):
                 end = self._place(places, found["receiver"])
                 dashed = " dashed" if found["arrow"] == "-->" else ""
                 toward = 1 if end > start else -1
+                if len(found["what"]) * LETTER > abs(end - start):
+                    raise self.error(f"this text is longer than its arrow: {found['what']}")
                 above.line(start, y + 8, end - toward * 8, y + 8, f"arrow{dashed}")
                 above.head(end, y + 8, toward, 0)
                 above.text((start + end) / 2, y, found["what"])
