@@ -351,7 +351,7 @@ def test_an_address_in_use_is_said_in_a_line(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with service(tmp_path, f"--port={port}") as running:
             assert running.process.wait(PATIENCE) == 1
-            running.wait(f"cannot listen on 127.0.0.1:{port}: Address already in use")
+            running.wait(f"cannot listen on 127.0.0.1:{port}: Address already in use$")
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def _run(
         try:
             health.bind()
         except OSError as error:
-            raise Problem(f"cannot listen on {service.health}: {error.strerror}") from None
+            raise Problem(f"cannot listen on {service.health}: {listening.reason(error)}") from None
     master = Master(
         plan,
         workers=service.workers,
@@ -185,7 +185,7 @@ def _port(service: Service) -> tuple[socket.socket, bool]:
         return listening.bind(service.host, service.port, service.backlog), True
     except OSError as error:
         place = f"{service.host}:{service.port}"
-        raise Problem(f"cannot listen on {place}: {error.strerror or error}") from None
+        raise Problem(f"cannot listen on {place}: {listening.reason(error)}") from None
 
 
 def _address(text: str) -> tuple[str, int]:

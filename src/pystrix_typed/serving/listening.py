@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
-__all__ = ["bind", "inherited"]
+__all__ = ["bind", "inherited", "reason"]
 
 _FIRST = 3
 
@@ -46,3 +46,8 @@ def inherited() -> socket.socket | None:
         raise OSError("socket activation gave a socket that does not listen for connections")
     listener.setblocking(False)
     return listener
+
+
+def reason(error: OSError) -> str:
+    """Give why one cannot listen, without the address, which Python names too."""
+    return (error.strerror or str(error)).partition(" (while attempting")[0]

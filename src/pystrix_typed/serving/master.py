@@ -288,7 +288,7 @@ class Master:
         try:
             self._listener = listening.bind(*self._address, self._backlog)
         except OSError as error:
-            why = error.strerror or error
+            why = listening.reason(error)
             _log.error("there is room, but the port cannot be opened again: %s", why)
             self._open_at = now + _AGAIN
             return
