@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import datetime
 import enum
+import itertools
 import pickle
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -178,6 +179,12 @@ def test_what_a_python_person_has_in_hand(build: Callable[[], Action[object]], l
         (lambda: core.Gosub("a", "s", 1, ["b,c"]), ValueError, "comma"),
         (lambda: core.Gosub("a", "s", 1, range(101)), ValueError, "from the 100th on into one"),
         (lambda: core.SetAutohangup(float("inf")), ValueError, "finite"),
+        (
+            lambda: core.SayDigits(itertools.repeat(1)),
+            ValueError,
+            "more keys than a line has bytes",
+        ),
+        (lambda: core.Exec("a", itertools.count()), ValueError, "more arguments than a line has"),
         (lambda: core.SetAutohangup(1e-7), ValueError, "SetAutohangup(seconds=1e-07): is below"),
         (lambda: core.SetAutohangup(10**400), ValueError, "between 0 and 2147483647 seconds"),
         (

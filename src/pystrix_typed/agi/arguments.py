@@ -8,6 +8,8 @@ kind, `ValueError` a value that Asterisk would misread, cut, or take for a secon
 """
 
 # ruff: noqa: RET503 - `_wrong` never returns, which ruff does not see in quotes
+from pystrix_typed.agi.wire import LINE_LIMIT
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence  # noqa: F401 - some are named in casts only
@@ -158,7 +160,12 @@ def _texts(action: "AnyAction", name: str, value: object, what: str) -> "Sequenc
         kind = type(value).__name__
         rule = f"must be a str or an iterable with a str or an int for each {what}, not {kind}"
         _wrong(TypeError, action, name, value, rule)
-    return [_text(action, name, value, part, what) for part in parts]
+    texts: list[str] = []
+    for part in parts:
+        if len(texts) == LINE_LIMIT:  # an iterator without end would take all memory
+            _wrong(ValueError, action, name, value, f"holds more {what}s than a line has bytes")
+        texts.append(_text(action, name, value, part, what))
+    return texts
 
 
 def _text(action: "AnyAction", name: str, value: object, part: object, what: str) -> str:
