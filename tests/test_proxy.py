@@ -36,6 +36,17 @@ HEADERS = [
         Peer("2001:db8::7", 40000),
         Peer("2001:db8::1", 4573),
     ),
+    # A balancer that listens for both kinds tells an IPv4 address within IPv6.
+    (
+        b"PROXY TCP6 ::ffff:192.0.2.7 ::ffff:c633:6401 40000 4573\r\n",
+        Peer("192.0.2.7", 40000),
+        Peer("198.51.100.1", 4573),
+    ),
+    (
+        binary(0x21, 0x21, addresses("::ffff:192.0.2.7", "2001:db8::1", (40000, 4573))),
+        Peer("192.0.2.7", 40000),
+        Peer("2001:db8::1", 4573),
+    ),
     (b"PROXY UNKNOWN\r\n", None, None),
     (b"PROXY UNKNOWN ffff:f...f:ffff ffff:f...f:ffff 65535 65535\r\n", None, None),
     (

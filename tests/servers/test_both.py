@@ -485,6 +485,20 @@ def test_a_network_may_be_an_object_or_within_ipv6(kind: str) -> None:
             assert peer.line() == b"NOOP\n"
 
 
+def test_a_socket_for_both_kinds_knows_ipv4_peers_as_such(kind: str) -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    listener = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    address = ("127.0.0.1", listener.getsockname()[1])
+    with (
+        serving(kind, listener=listener, allowed_networks="127.0.0.0/8") as staged,
+        Peer(address, "echo") as peer,
+    ):
+        assert peer.line() == b"NOOP\n"
+        [call] = staged.server.calls
+        assert call.peer == peer.address
+
+
 def test_a_unix_socket_is_served(kind: str, short_folder: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as peer:
         listener.bind(str(short_folder / "agi"))

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pystrix_typed.agi.exceptions import AGIProtocolError
+from pystrix_typed.agi.observing import Peer
 
 if TYPE_CHECKING:
     from pystrix_typed.agi.limits import Limits
-    from pystrix_typed.agi.observing import Peer
 
-__all__ = ["FRESH", "Handshake"]
+__all__ = ["FRESH", "Handshake", "peer_of"]
 
 #: Seconds for which a connection that has sent nothing yet is taken for a call to come. A server
 #: that shares its port with others leaves them the calls that it would not serve at once.
 FRESH = 0.2
 
 _FIRST = b"agi_"
+
+
+def peer_of(name: object) -> Peer:
+    """Give who is at the other end of a connection, by what the system calls it.
+
+    Of a Unix socket that is a text, and of a connection that is gone already nothing. A socket that
+    listens for both kinds has IPv4 addresses within IPv6.
+    """
+    if not isinstance(name, tuple) or not name:
+        return Peer("", 0)
+    host, port, *_ = cast("tuple[str, int]", name)
+    return Peer(host.removeprefix("::ffff:") if "." in host else host, port)
 
 
 class Handshake:

@@ -82,9 +82,15 @@ def _text(buffer: bytes) -> Header | None:
     kind = kinds[words[1]]
     if b"%" in buffer[:end]:  # ipaddress takes any text behind it as the name of an interface
         raise ValueError(f"a PROXY line has an address with a zone: {buffer[:end]!r}")
-    hosts = [str(kind(word)) for word in words[2:4]]  # what is none raises a ValueError
+    hosts = [_host(kind(word)) for word in words[2:4]]  # what is none raises a ValueError
     ports = [_port(word) for word in words[4:6]]
     return Header(Peer(hosts[0], ports[0]), Peer(hosts[1], ports[1]), size)
+
+
+def _host(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    """Give an address as text; one of IPv4 as such, however the balancer listens."""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 def _port(word: str) -> int:
@@ -113,4 +119,5 @@ def _binary(buffer: bytes) -> Header | None:
     source = kind(buffer[_V2_FIXED:first])
     destination = kind(buffer[first : first + width])
     source_port, destination_port = struct.unpack_from("!HH", buffer, first + width)
-    return Header(Peer(str(source), source_port), Peer(str(destination), destination_port), size)
+    peers = Peer(_host(source), source_port), Peer(_host(destination), destination_port)
+    return Header(*peers, size)

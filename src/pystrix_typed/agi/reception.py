@@ -12,17 +12,17 @@ import logging
 import selectors
 import socket
 from time import monotonic
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from pystrix_typed.agi.exceptions import AGIProtocolError
-from pystrix_typed.agi.handshake import FRESH, Handshake
-from pystrix_typed.agi.observing import Call, Peer
+from pystrix_typed.agi.handshake import FRESH, Handshake, peer_of
+from pystrix_typed.agi.observing import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pystrix_typed.agi.limits import Limits
-    from pystrix_typed.agi.observing import Observers
+    from pystrix_typed.agi.observing import Observers, Peer
 
 __all__ = ["LONGEST_WAIT", "Reception"]
 
@@ -202,9 +202,7 @@ class Reception:
             pass
 
     def _arrive(self, connection: socket.socket, address: object) -> None:
-        # Of a Unix socket it is a text.
-        known = cast("tuple[str, int]", address) if isinstance(address, tuple) else ("", 0)
-        peer = Peer(known[0], known[1])
+        peer = peer_of(address)
         if not self._limits.admits(peer.host):
             connection.close()
             self._refuse(peer)

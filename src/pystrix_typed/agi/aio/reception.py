@@ -8,15 +8,15 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from pystrix_typed.agi.exceptions import AGIProtocolError
-from pystrix_typed.agi.handshake import FRESH, Handshake
-from pystrix_typed.agi.observing import Call, Peer
+from pystrix_typed.agi.handshake import FRESH, Handshake, peer_of
+from pystrix_typed.agi.observing import Call
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
     from pystrix_typed.agi.limits import Limits
-    from pystrix_typed.agi.observing import Observers
+    from pystrix_typed.agi.observing import Observers, Peer
 
 __all__ = ["Door", "Reception"]
 
@@ -79,10 +79,7 @@ class Door(asyncio.Protocol):
         """Look who it is."""
         self._transport = cast("asyncio.Transport", transport)
         reception = self._reception
-        # Of a Unix socket it is a text; of a connection that is gone already, nothing.
-        name: object = transport.get_extra_info("peername")
-        known = cast("tuple[str, int]", name) if isinstance(name, tuple) and name else ("", 0)
-        peer = Peer(known[0], known[1])
+        peer = peer_of(transport.get_extra_info("peername"))
         if not reception.limits.admits(peer.host):
             self._refuse(peer)
             return
