@@ -63,7 +63,7 @@ def home(name: str) -> str | None:
     module = getattr(thing, "__module__", "")
     found = getattr(thing, "__qualname__", last)
     if not module.startswith("pystrix_typed."):  # it stands for a type of others
-        return f"pystrix_typed.agi.{'aio_' if where is agi.aio else ''}server.{last}"
+        return f"pystrix_typed.agi.{'aio.' if where is agi.aio else ''}server.{last}"
     return f"{module}.{found}"
 
 
