@@ -26,7 +26,7 @@ from pystrix_typed.testing.channel import (
     Recording,
     SimulatedChannel,
 )
-from pystrix_typed.testing.errors import CallerError
+from pystrix_typed.testing.errors import CallerError, DialogueError
 from pystrix_typed.testing.faults import (
     Answered,
     Cut,
@@ -51,6 +51,7 @@ __all__ = [
     "CallerError",
     "Cut",
     "Delayed",
+    "DialogueError",
     "Entry",
     "Executed",
     "Fault",

@@ -43,7 +43,7 @@ class Watch:
     """
 
     def __init__(self, call: SimulatedCall) -> None:
-        self.stopped = False
+        self.stopped: bool = False
         self._call = call
         self._moment = -1.0
         self._count = 0

@@ -22,12 +22,16 @@ class DialogueError(AssertionError):
     """
 
     def __init__(self, why: str, dialogue: Iterable[str] = ()) -> None:
-        super().__init__("\n".join([why, *dialogue]))
-        self.why = why
+        self.why: str = why
+        self._dialogue: tuple[str, ...] = tuple(dialogue)
+        super().__init__(why)
+
+    def __str__(self) -> str:
+        return "\n".join([self.why, *self._dialogue])
 
     def shorten(self) -> None:
         """Leave the dialogue out of the message: it is shown elsewhere."""
-        self.args = (self.why,)
+        self._dialogue = ()
 
 
 class CallerError(DialogueError):
