@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import socket
 import subprocess
 import sys
@@ -183,6 +184,45 @@ def test_many_calls(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
     assert (data["calls"], data["failed"], data["by_status"]) == (40, 0, {"HANGUP": 40})
 
 
+def test_many_calls_are_broken_off() -> None:
+    reached = threading.Event()
+    with agi.FastAGIServer(port=0) as server:
+
+        @server.script("menu")
+        def menu(session: agi.FastAGI, request: agi.Request) -> None:
+            session.execute(core.Answer())
+            reached.set()
+
+        host, port = server.server_address
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        command = [sys.executable, "-m", "pystrix_typed", "call", f"{host}:{port}/menu", "--json"]
+        process = subprocess.Popen(
+            [*command, "--repeat=1000000000", "--concurrency=2"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert reached.wait(60)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+            server.shutdown(0.0)
+            thread.join(10)
+    assert (process.returncode, err) == (130, "")
+    assert json.loads(out)["calls"] >= 1
+
+
+def test_what_follows_the_slash_stays_as_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as url:
+        _, out, _ = run(capsys, monkeypatch, f"{url}/menu?a=b%20c#d e")
+    assert "< agi_network_script: menu?a=b%20c#d e\n" in out
+
+
 def test_steps_from_a_file(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -219,7 +259,13 @@ def test_every_step() -> None:
     ("words", "message"),
     [
         (["http://x/y"], "is not of the form agi://host:port/path?query"),
-        (["agi://x:99999/y"], "is no address"),
+        (["agi://x:99999/y"], "is no address: a port is a number from 1 to 65535"),
+        (["agi://x:0/y"], "is no address: a port is a number from 1 to 65535"),
+        (["agi:///y"], "is not of the form agi://host:port/path?query"),
+        (["agi://::1/y"], "is not of the form agi://host:port/path?query"),
+        (["agi://x/a\nagi_type: b"], "is no address: there is a control character in it"),
+        (["agi://x", "--sound=a=nan"], "--sound a: 'nan' is no number of seconds"),
+        (["agi://x", "--concurrency=100000"], "'--concurrency'"),
         (["agi://x", "--press=12x"], "the keys of a telephone"),
         (["agi://x", "--var=novalue"], "--var novalue: it is NAME=VALUE"),
         (["agi://x", "--sound=a=long"], "--sound a: 'long' is no number of seconds"),

@@ -282,7 +282,9 @@ def call(
         float, typer.Option(min=0.01, help="Real seconds to wait for a silent server.")
     ] = 10.0,
     repeat: Annotated[int, typer.Option(min=1, help="How many calls to place.")] = 1,
-    concurrency: Annotated[int, typer.Option(min=1, help="How many of them at a time.")] = 1,
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=1000, help="How many of them at a time.")
+    ] = 1,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of the dialogue.")
     ] = False,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import select
 import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from pystrix_typed.agi.core.catalogue import BY_COMMAND
 from pystrix_typed.cli.keyboard import Keyboard
+from pystrix_typed.cli.many import Outcome, place_many
 from pystrix_typed.cli.problem import Problem
 from pystrix_typed.cli.screen import Screen
 from pystrix_typed.cli.steps import caller_of
@@ -30,7 +31,11 @@ __all__ = ["UNREACHABLE", "Order", "place"]
 
 #: Exit status when there was nobody to call.
 UNREACHABLE = 3
+#: Exit status when it was broken off with Ctrl-C.
+INTERRUPTED = 130
 _PORT = 4573
+#: A host, or an address of IPv6 in brackets, and a port.
+_PLACE = re.compile(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\[\]:@?#\s]+))(?::([0-9]{1,9}))?", re.ASCII)
 #: Commands that ask for keys whatever their arguments are.
 _ASKING = {"WAIT FOR DIGIT", "GET DATA", "GET OPTION", "SPEECH RECOGNIZE"}
 #: Milliseconds until somebody who is asked presses the first key; that a key is held; and between
@@ -65,6 +70,11 @@ class _Target(NamedTuple):
     port: int
     script: str
 
+    @property
+    def shown(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
 
 class _Outcome(NamedTuple):
     """What became of one call; `problem` is a line that says why it failed."""
@@ -94,7 +104,7 @@ def place(order: Order) -> int:
     if order.record is not None and many:
         raise Problem("--record is for one call", status=2)
     if many:
-        return _place_many(order, target, asterisk, caller)
+        return _place_many(order, target, caller)
     screen = None if order.as_json else Screen()
     outcome = _place_one(order, target, asterisk, caller, screen)
     if order.record is not None and outcome.call is not None:
@@ -118,7 +128,7 @@ def _place_one(
     began = time.monotonic()
     call = asterisk.prepare(
         target.script,
-        request=f"agi://{target.host}:{target.port}/{target.script}",
+        request=f"agi://{target.shown}/{target.script}",
         caller=caller,
         arguments=tuple(order.arguments),
         variables=_pairs("--var", order.variables),
@@ -126,7 +136,7 @@ def _place_one(
     try:
         connection = socket.create_connection(target[:2], order.timeout)
     except OSError as error:
-        why = f"cannot connect to {target.host}:{target.port}: {error.strerror or error}"
+        why = f"cannot connect to {target.shown}: {error.strerror or error}"
         return _Outcome("UNREACHABLE", time.monotonic() - began, why, None)
     if order.hangup_after is not None:
         moment = round(order.hangup_after * 1000)
@@ -266,47 +276,25 @@ def _converse_live(
     call.finish()
 
 
-def _place_many(order: Order, target: _Target, asterisk: SimulatedAsterisk, caller: Caller) -> int:
-    del asterisk  # calls at a time must not share one
+def _place_many(order: Order, target: _Target, caller: Caller) -> int:
     began = time.monotonic()
 
-    def one(_number: int) -> _Outcome:
-        return _place_one(order, target, _asterisk(order), caller, None)
+    def one() -> Outcome:
+        # Calls at a time must not share an exchange.
+        outcome = _place_one(order, target, _asterisk(order), caller, None)
+        return Outcome(outcome.status, outcome.seconds, outcome.problem)
 
-    with ThreadPoolExecutor(order.concurrency) as pool:
-        outcomes = list(pool.map(one, range(order.repeat)))
+    tally, broken_off = place_many(one, order.repeat, order.concurrency)
     took = time.monotonic() - began
-    seconds = sorted(each.seconds for each in outcomes)
-    failed = [each for each in outcomes if each.problem]
-    counts: dict[str, int] = {}
-    for each in outcomes:
-        counts[each.status] = counts.get(each.status, 0) + 1
-    data = {
-        "calls": len(outcomes),
-        "failed": len(failed),
-        "by_status": counts,
-        "seconds": round(took, 3),
-        "calls_per_second": round(len(outcomes) / took, 1),
-        "call_seconds": {
-            "median": round(seconds[len(seconds) // 2], 4),
-            "p99": round(seconds[min(len(seconds) - 1, len(seconds) * 99 // 100)], 4),
-            "max": round(seconds[-1], 4),
-        },
-        "problems": sorted({each.problem for each in failed}),
-    }
     if order.as_json:
-        print(json.dumps(data, indent=2))
+        print(json.dumps(tally.data(took), indent=2))
     else:
-        listed = ", ".join([f"{count} {status}" for status, count in counts.items()])
-        print(f"{len(outcomes)} calls in {took:.2f} s: {listed}")
-        print(
-            f"a call took {seconds[len(seconds) // 2]:.3f} s (median), at most {seconds[-1]:.3f} s"
-        )
-        for problem in sorted({each.problem for each in failed}):
-            print(f"failed: {problem}")
-    if counts.get("UNREACHABLE") == len(outcomes):
+        print("\n".join(tally.lines(took)))
+    if broken_off:
+        return INTERRUPTED
+    if tally.counts.get("UNREACHABLE") == tally.calls:
         return UNREACHABLE
-    return 1 if failed else 0
+    return 1 if tally.failed else 0
 
 
 def _ending(outcome: _Outcome) -> str:
@@ -381,19 +369,26 @@ def _pairs(option: str, values: Sequence[str]) -> Mapping[str, str]:
 
 def _number(option: str, text: str) -> float:
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
-        raise ValueError(f"{option}: {text!r} is no number of seconds") from None
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"{option}: {text!r} is no number of seconds")
+    return seconds
 
 
 def _target(url: str) -> _Target:
-    text = url if "://" in url else f"agi://{url}"
-    try:
-        parts = urlsplit(text)
-        port = parts.port or _PORT
-    except ValueError as error:
-        raise Problem(f"{url!r} is no address: {error}", status=2) from None
-    if parts.scheme != "agi" or not parts.hostname:
+    """Take an address apart as Asterisk does: what follows the slash stays as it is."""
+    scheme, there, rest = url.partition("://")
+    if not there:
+        scheme, rest = "agi", url
+    place, _, script = rest.partition("/")
+    found = _PLACE.fullmatch(place)
+    if scheme.lower() != "agi" or found is None:
         raise Problem(f"{url!r} is not of the form agi://host:port/path?query", status=2)
-    script = parts.path.removeprefix("/") + (f"?{parts.query}" if parts.query else "")
-    return _Target(parts.hostname, port, script)
+    port = int(found[3] or _PORT)
+    if not 0 < port < 65536:
+        raise Problem(f"{url!r} is no address: a port is a number from 1 to 65535", status=2)
+    if any(character < " " for character in script):
+        raise Problem(f"{url!r} is no address: there is a control character in it", status=2)
+    return _Target(found[1] or found[2], port, script)
