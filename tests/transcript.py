@@ -168,7 +168,10 @@ def spoken(action: AnyAction, line: bytes | None) -> tuple[AnyAction, list[Reply
         return kind._read(self, reply)
 
     said = action.line if line is None else line
-    members = {"__slots__": (), "_read": read, "line": property(lambda _self: said)}
+    text = said.decode("utf-8", "surrogateescape").removesuffix("\n")
+    command, words = text[: len(kind.command)], text[len(kind.command) + 1 :]
+    assert (command, text) == (kind.command, f"{command} {words}" if words else command)
+    members = {"__slots__": (), "_read": read, "_words": lambda _self: words}
     watched = cast("type[Any]", type(kind.__name__, (kind,), members))
     return watched(*action._values()), replies
 

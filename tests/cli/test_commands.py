@@ -63,6 +63,20 @@ def test_a_command_is_found_as_people_write_it(
     assert (status, out.partition("  ")[0]) == (0, "STREAM FILE")
 
 
+def test_the_signature_is_as_it_would_be_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (
+        "\nVerbose(message: str, level: int = 1) -> None\n"
+        in run(capsys, monkeypatch, "verbose")[1]
+    )
+    _, out, _ = run(capsys, monkeypatch, "stream", "file")
+    words = (
+        "StreamFile(filename: str | PathLike[str], escape_digits: str | Iterable[str | int] = ''"
+    )
+    assert words in " ".join(out.split())
+
+
 def test_words_are_searched_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

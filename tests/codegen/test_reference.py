@@ -79,7 +79,8 @@ def test_what_they_share_is_described() -> None:
     for variable in ENVIRONMENT:
         attribute: property = getattr(Environment, variable.attribute)
         assert attribute.fget is not None
-        annotation = inspect.signature(attribute.fget).return_annotation
+        returned = inspect.signature(attribute.fget).return_annotation
+        annotation = returned if isinstance(returned, str) else inspect.formatannotation(returned)
         shown = annotation.replace("|", r"\|")
         assert f"| `{variable.attribute}` | `{variable.name}` | `{shown}` | " in text
 

@@ -158,7 +158,10 @@ def _signature(command: Command) -> str:
     action: type[object] = getattr(core, command.class_name)
     given: list[str] = []
     for parameter in inspect.signature(action).parameters.values():
-        text = f"{parameter.name}: {parameter.annotation}"
+        kind: object = parameter.annotation
+        # In quotes where it names what a script does not load, and else the class itself.
+        shown = kind if isinstance(kind, str) else inspect.formatannotation(kind)
+        text = f"{parameter.name}: {shown}"
         if parameter.default is not parameter.empty:
             default: object = parameter.default
             text += f" = {default!r}"
