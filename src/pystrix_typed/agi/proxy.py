@@ -87,7 +87,7 @@ def _text(buffer: bytes) -> Header | None:
     return Header(Peer(hosts[0], ports[0]), Peer(hosts[1], ports[1]), size)
 
 
-def _host(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+def _host(address: object) -> str:
     """Give an address as text; one of IPv4 as such, however the balancer listens."""
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return str(mapped or address)
