@@ -13,6 +13,7 @@ from pystrix_typed.agi.core.catalogue import COMMANDS
 from .calls import Far
 from .engine import join, speech_engine
 from .scene import LATER, Ask, Scene
+from .scenes_dialplan import RECKONS
 from .scenes_media import MEDIA
 from .stages import (
     busy_database,
@@ -368,6 +369,7 @@ SCENES: tuple[Scene, ...] = (
     *TEXT,
     *VARIABLES,
     *DIALPLAN,
+    *RECKONS,
     *SPEECH,
     *(
         Scene(f"hangup: {action}", (Ask(action, "hangup"),), far=Far().wait(LATER).hangup())

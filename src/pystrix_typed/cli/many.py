@@ -30,7 +30,7 @@ class Tally:
     """The outcomes of many calls, counted: whatever their number, it stays small."""
 
     def __init__(self) -> None:
-        self.failed = 0
+        self.failed: int = 0
         self.counts: Counter[str] = Counter()
         self._seconds = array("d")
         self._problems: Counter[str] = Counter()
