@@ -163,6 +163,27 @@ def test_nobody_is_there(
     assert run(capsys, monkeypatch, f"127.0.0.1:{port}", "--repeat=3")[0] == 3
 
 
+def test_a_server_of_another_kind(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer() -> None:
+        connection, _ = other.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(4096):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        status, out, _ = run(capsys, monkeypatch, address)
+        thread.join(10)
+    assert status == 1
+    assert "the server gave no command that Asterisk knows" in out
+
+
 def test_a_silent_server_is_left(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

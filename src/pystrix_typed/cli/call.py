@@ -164,6 +164,8 @@ def _problem(call: SimulatedCall) -> str:
         return str(call.failure).partition("\n")[0]
     if not call.transcript.commands:
         return "the server gave no command"
+    if all(any(line.startswith("510 ") for line in lines) for _, lines in call.transcript.dialogue):
+        return "the server gave no command that Asterisk knows"
     if call.agistatus == "FAILURE":
         return "AGISTATUS is FAILURE: a command failed, or the session broke off"
     return ""
