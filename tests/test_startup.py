@@ -24,7 +24,6 @@ SESSION = {
     "pystrix_typed.agi.record",
     "pystrix_typed.agi.script",
     "pystrix_typed.agi.session",
-    "pystrix_typed.agi.stream",
     "pystrix_typed.agi.wire",
 }
 ARGUMENTS = "pystrix_typed.agi.arguments"

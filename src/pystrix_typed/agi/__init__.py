@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pystrix_typed.agi import arguments as arguments
     from pystrix_typed.agi import core as core
     from pystrix_typed.agi import observing as observing
+    from pystrix_typed.agi import replies as replies
+    from pystrix_typed.agi import resync as resync
     from pystrix_typed.agi.audio import Audio as Audio
     from pystrix_typed.agi.core.environment import Environment as Environment
     from pystrix_typed.agi.eagi import EAGI as EAGI
@@ -118,7 +120,7 @@ _HOMES = {
 if not TYPE_CHECKING:
     # The checkers see the names above and not this function, or every misspelt name would exist.
     def __getattr__(name: str) -> object:
-        if name in ("aio", "arguments", "core", "observing"):
+        if name in ("aio", "arguments", "core", "observing", "replies", "resync"):
             # Importing a submodule binds it here.
             return __import__(f"{__name__}.{name}", fromlist=["__name__"])
         if name not in __all__:

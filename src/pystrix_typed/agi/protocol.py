@@ -38,12 +38,12 @@ might be cut just where it seems complete, so it is fenced too.
 # The spec's facts on an action are for this module: private to users, not to the package.
 # pyright: reportPrivateUsage=false
 from pystrix_typed import agi
-from pystrix_typed.agi.stream import NUDGE, Stream, without_notices
 from pystrix_typed.agi.wire import (
     LINE_LIMIT_BEFORE_8K,
+    ONE_SEGMENT,
+    VALUE,
     encode,
     line_limit,
-    parse,
     parse_success,
     variables_of,
     version,
@@ -51,10 +51,10 @@ from pystrix_typed.agi.wire import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from typing import TypeAlias, TypeVar
 
-    from pystrix_typed.agi.exceptions import AGIException
+    from pystrix_typed.agi.exceptions import AGIException, AGIHangup
     from pystrix_typed.agi.record import Action, AnyAction
     from pystrix_typed.agi.wire import Reply
 
@@ -66,16 +66,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Protocol"]
 
-_VALUE = b"200 result=1 ("
 _PLAIN = b"200 result="
-#: A reply shorter than this arrives in one piece over any network that carries IPv6 (1280 bytes
-#: with headers), because Asterisk writes it in one go.
-_ONE_SEGMENT = 1200
 #: Variables that strangers choose, and that Asterisk never sends last.
 _STRANGERS = ("agi_callerid", "agi_calleridname", "agi_dnid", "agi_rdnis")
 
 
-class Protocol(Stream):
+class Protocol:
     """The state of one session.
 
     Args:
@@ -90,26 +86,42 @@ class Protocol(Stream):
 
     Attributes:
         asterisk_version: The version that Asterisk told at the start; empty when it told none.
+        hung_up: Whether the call is known to be over.
+        now: The present moment on the driver's clock.
+        on_hangup: What to call when the call is found to be over, each once. An exception that one
+            of them raises goes to whoever called the protocol, and leaves the state sound.
         reply: The last command's reply, once it has come; None before, and while one is awaited.
         sending: Bytes were handed to the driver and are not known to be written whole.
     """
 
     __slots__ = (
         "_broken",
+        "_buffer",
         "_ended",
+        "_fences",
+        "_hangup",
         "_in_flight",
+        "_mark",
         "_max_environment",
         "_max_line",
         "_max_reply",
+        "_noise",
+        "_nudge_at",
+        "_nudge_pause",
         "_resync_timeout",
+        "_seen",
+        "_sent_fences",
         "_unsure",
+        "_value_before",
         "_verify_values",
+        "_waited",
         "asterisk_version",
+        "hung_up",
+        "now",
+        "on_hangup",
         "reply",
         "sending",
     )
-
-    now: float
 
     def __init__(
         self,
@@ -119,7 +131,22 @@ class Protocol(Stream):
         max_environment: int = 65_536,
         max_reply: int = 1_048_576,
     ) -> None:
-        super().__init__()
+        # What has come and is not read yet.
+        self._buffer = bytearray()
+        # Bytes that were dropped while a reply was awaited.
+        self._noise = 0
+        # The answers to fences that are still to come, oldest first. While there is one, no command
+        # is sent. The rest of what `resync` remembers goes with them.
+        self._fences: list[bytes] = []
+        self._sent_fences = 0
+        self._mark = b""
+        # How much of the buffer is known to hold no answer to a fence.
+        self._seen = 0
+        self._nudge_at = 0.0
+        self._nudge_pause = 0.0
+        self._value_before = False
+        # How long the fences that are out have been waited for.
+        self._waited = 0.0
         self._resync_timeout = resync_timeout
         self._verify_values = verify_values
         self._max_environment = max_environment
@@ -133,6 +160,10 @@ class Protocol(Stream):
         self.asterisk_version: tuple[int, ...] = ()
         self.reply: Reply | None = None
         self.sending: bool = False
+        self.hung_up: bool = False
+        self._hangup: type[AGIHangup] | None = None
+        self.now: float = 0.0
+        self.on_hangup: list[Callable[[], object]] = []
 
     # ---- what the driver calls ----
 
@@ -196,7 +227,7 @@ class Protocol(Stream):
         """
         line = self.begin(action)
         if not line:
-            yield from self._find_step(action, deadline)
+            yield from agi.resync.find_step(self, action, deadline)
             self._refuse(action)
             line = action.line
             self._send(action)
@@ -204,7 +235,7 @@ class Protocol(Stream):
         concluded = self.conclude(action, got)
         if concluded is not None:
             return concluded[0]
-        return (yield from self.finish(action, got, deadline))
+        return (yield from agi.replies.finish(self, action, got, deadline))
 
     # The same in two calls, for a driver that can do without a generator where one line is sent and
     # one comes back, as for nearly every command. The driver need not set `now` before `begin`.
@@ -237,18 +268,14 @@ class Protocol(Stream):
 
         None, and nothing has changed, if `finish` is to read it.
         """
-        if (
-            not got
-            or self._buffer
-            or not got.startswith(_PLAIN)
-            or got.find(b"\n") != len(got) - 1
-            or action._answers_twice
-        ):
+        if not got or self._buffer or not got.startswith(_PLAIN) or got.find(b"\n") != len(got) - 1:
             return None
-        value = action._multiline and got.startswith(_VALUE)
-        if value and (self._verify_values or len(got) >= _ONE_SEGMENT or not got.endswith(b")\n")):
+        value = action._multiline and got.startswith(VALUE)
+        if value and (self._verify_values or len(got) >= ONE_SEGMENT or not got.endswith(b")\n")):
             return None
         reply = parse_success(got[:-1], value)
+        if action._answers_twice and reply.result == "1":
+            return None
         try:
             result = action._read(reply)
         except Exception:  # noqa: BLE001 - `finish` says what it means
@@ -263,30 +290,7 @@ class Protocol(Stream):
         self, action: "Action[R]", got: "bytes | None", deadline: "float | None"
     ) -> "Exchange[R]":
         """Give what the reply means that begins with what came first."""
-        reply = yield from self._answer(got, action, deadline)
-        self.reply = reply
-        if reply.code not in action._codes or reply.result is None:
-            self._in_flight = None
-            raise self._undefined(action, reply)
-        if action._answers_twice and reply.result == "1":
-            yield from self._drop_second_answer(action, deadline)
-        try:
-            meaning: tuple[R] | AGIException = (action._read(reply),)
-        except Exception as error:  # noqa: BLE001 - what it is not for is raised again
-            meaning = self._meaning(action, reply, error)
-        if reply.outcome in action._settles:
-            yield from self._settle(action, reply, deadline)
-        self._in_flight = None
-        if isinstance(meaning, tuple):
-            return meaning[0]
-        if isinstance(meaning, agi.AGIHangup):
-            self.note_hangup(agi.AGIResultHangup)
-        elif isinstance(meaning, agi.AGIUnknownError):
-            self._unsure = True
-        try:
-            raise meaning
-        finally:
-            del meaning  # or the exception and this frame would keep each other alive
+        return agi.replies.finish(self, action, got, deadline)
 
     def abandon(self, now: float) -> bytes:
         """Leave the exchange that is under way; give the fence to write, or nothing.
@@ -308,7 +312,7 @@ class Protocol(Stream):
             self._broken = f"{action.command} was only partly written"
         elif not self._fences:  # or the exchange had sent a fence of its own, which does as well
             self.now = now
-            line = self._first_fence(value=action._multiline)
+            line = agi.resync.first_fence(self, value=action._multiline)
             self.sending = True
         # Last, because a second interrupt may end this anywhere.
         self._in_flight = None
@@ -321,11 +325,11 @@ class Protocol(Stream):
         elif not self._broken:
             self._buffer += data
             if self._fences:
-                region = self._take_answers()
+                region = agi.resync.take_answers(self)
                 if region is not None:
-                    self._drop(region)
+                    agi.resync.drop(self, region)
                 elif not self._value_before and b"\n" in data:
-                    self._drop(self._buffer)
+                    agi.resync.drop(self, self._buffer)
             if not self._fences:
                 self._tidy()
             if len(self._buffer) > self._max_reply:
@@ -374,77 +378,38 @@ class Protocol(Stream):
 
             refuse(action, self.asterisk_version)
 
-    def _meaning(self, action: "AnyAction", reply: "Reply", error: "Exception") -> "AGIException":
-        """Give the exception that the reply means, for what reading it has raised."""
-        if isinstance(error, agi.AGIException):
-            return error
-        if isinstance(error, (ArithmeticError, LookupError, TypeError, ValueError)):
-            # Not a number where the spec has one: the peer is no Asterisk, or a new one.
-            undefined = self._undefined(action, reply)
-            undefined.__cause__ = error
-            return undefined
-        raise error
+    # ---- notices ----
 
-    def _undefined(self, action: "AnyAction", reply: "Reply") -> "AGIException":
-        """Build the exception for a reply that is none of the action's outcomes."""
-        kind: type[AGIException] = agi.AGIUnknownError
-        outcome, meaning = "unknown", "a reply that AGI does not define for it"
-        # Such a line may have come from elsewhere, with the command's own reply still to come.
-        self._unsure = reply.code not in (510, 511, 520)
-        if reply.code == 510:
-            kind, outcome = agi.AGIInvalidCommandError, "invalid-command"
-            from pystrix_typed.agi.versions import unknown_command
+    @property
+    def hangup(self) -> "type[AGIHangup] | None":
+        """How the call ended, as the exception's class; None while it lasts."""
+        if not self.hung_up:
+            return None
+        return self._hangup or agi.AGISIGHUPHangup
 
-            meaning = unknown_command(action, self.asterisk_version)
-        elif reply.code == 511:
-            self.note_hangup(agi.AGIDeadChannelError)
-            kind, outcome = agi.AGIDeadChannelError, "dead-channel"
-            meaning = "not permitted: the channel is dead, or this is an interception routine"
-        elif reply.code == 520:
-            kind, outcome = agi.AGIUsageError, "usage"
-            meaning = action._usage_hint or "Asterisk refused the arguments"
-        elif reply.code == 200 and reply.result is None:
-            kind, outcome = agi.AGINoResultError, "no-result"
-            meaning = 'the reply carries no "result="'
-        reply.outcome = outcome
-        return kind(f"{action.command}: {meaning} ({reply.shown})", action=action, reply=reply)
+    def note_hangup(self, kind: "type[AGIHangup] | None" = None) -> None:
+        """Take notice that the call is over; the first notice is the one that counts.
 
-    def _settle(
-        self, action: "AnyAction", reply: "Reply", deadline: "float | None"
-    ) -> "Exchange[None]":
-        """Find out whether a reply that may mean failure or hangup means hangup.
-
-        Asterisk answers ``result=-1`` for both, and gives notice of the hangup some tens of
-        milliseconds later, or never. CHANNEL STATUS is refused on a dead channel.
+        Args:
+            kind: The exception that says how; None for Asterisk's own notice. A signal handler
+                gives that one, and must not be the first to load the exceptions: the program may
+                be in the middle of doing so.
         """
-        if self.hangup is None:
+        if not self.hung_up:
+            self._hangup = kind
+            self.hung_up = True
+        while True:
             try:
-                status = yield from self._ask(b"CHANNEL STATUS\n", action, deadline)
-            except agi.AGIHangup:
-                pass
-            else:
-                if status.code == 511:
-                    self.note_hangup(agi.AGIResultHangup)
-        if self.hangup is not None:
-            self._in_flight = None
-            reply.outcome = "hangup"
-            raise agi.AGIResultHangup(
-                f"{action.command}: the caller hung up ({reply.shown})", action=action, reply=reply
-            )
+                callback = self.on_hangup.pop(0)
+            except IndexError:
+                return  # a signal handler or another thread may take the last one
+            callback()
 
-    def _drop_second_answer(
-        self, action: "AnyAction", deadline: "float | None"
-    ) -> "Exchange[None]":
-        """Drop the 520 that follows when an application returned 1 (res_agi.c, handle_exec)."""
-        if self._reply_begins():
-            size = self._reply_size(0)
-            if size > 0 and self._buffer.startswith(b"520"):
-                del self._buffer[:size]
-                self._tidy()
-                return
-        fence = self._first_fence(value=False)
-        self._drop((yield from self._fence(action, deadline, fence)))
-        self._tidy()
+    def _tidy(self) -> None:
+        """Take the notices off the buffer; anything that stays is a stray."""
+        while self._buffer.startswith(b"HANGUP\n"):
+            del self._buffer[: len(b"HANGUP\n")]
+            self.note_hangup()
 
     # ---- reading ----
 
@@ -465,159 +430,13 @@ class Protocol(Stream):
         self._end()
         raise self._gone(action)
 
-    def _ask(self, line: bytes, action: "AnyAction", deadline: "float | None") -> "Exchange[Reply]":
-        """Send a line and give its reply."""
-        self._noise = 0
-        self.sending = True
-        return (yield from self._answer((yield line, deadline), action, deadline))
-
-    def _answer(
-        self, got: "bytes | None", action: "AnyAction", deadline: "float | None"
-    ) -> "Exchange[Reply]":
-        """Give the reply that begins with what came first."""
-        buffer = self._buffer
-        if not self._took(got, action):
-            raise self._late(action)
-        if b"\n" not in buffer:
-            yield from self._line(action, deadline)
-        while not self._reply_begins():
-            yield from self._line(action, deadline)
-        if action._multiline and buffer.startswith(_VALUE):
-            return (yield from self._value(action, deadline))
-        size = self._reply_size(0)
-        while size < 0:
-            seen = len(buffer)
-            yield from self._line(action, deadline)
-            size = self._reply_size(seen)
-        raw = bytes(buffer[: size - 1])
-        del buffer[:size]
-        if buffer:
-            self._tidy()
-        return parse(raw)
-
-    def _line(self, action: "AnyAction", deadline: "float | None") -> "Exchange[None]":
-        """Wait until there is a new line feed: nothing ends without one."""
-        buffer = self._buffer
-        while True:
-            size = len(buffer)
-            if size + self._noise > self._max_reply:
-                raise self._break(
-                    agi.AGIProtocolError,
-                    action,
-                    f"{action.command}: the reply exceeds {self._max_reply} bytes",
-                )
-            if not (yield from self._more(b"", deadline, action)):
-                raise self._late(action)
-            if buffer.find(b"\n", size) >= 0:
-                return
-
-    def _late(self, action: "AnyAction") -> "AGIException":
-        """Build the exception for a reply that did not come in time."""
-        return agi.AGITimeoutError(
-            f"{action.command}: no answer before the deadline", action=action
-        )
-
-    def _value(self, action: "AnyAction", deadline: "float | None") -> "Exchange[Reply]":
-        """Take a value's reply, whose end only a fence can prove."""
-        buffer = self._buffer
-        seems = buffer.find(b")\n")
-        while seems < 0:
-            size = len(buffer)
-            yield from self._line(action, deadline)
-            seems = buffer.find(b")\n", size - 1)
-        end = without_notices(buffer)
-        if seems + 2 == end < _ONE_SEGMENT and not self._verify_values:
-            raw = bytes(buffer[: seems + 1])
-            del buffer[:end]
-        else:
-            fence = self._first_fence(value=True)
-            region = yield from self._fence(action, deadline, fence)
-            end = without_notices(region)
-            if end < len(region):
-                self.note_hangup()
-            raw = bytes(region[: region.rfind(b")\n", 0, end) + 1])
-        self._tidy()
-        return parse(raw, multiline=True)
-
-    # ---- fences ----
-
-    def _fence(
-        self, action: "AnyAction", deadline: "float | None", data: bytes, why: str = ""
-    ) -> "Exchange[bytearray]":
-        """Wait until no fence is out, and give all that came before the first one's answer.
-
-        Args:
-            action: The action that waits for it.
-            deadline: Its deadline.
-            data: The fence's command line, unless it was written before.
-            why: Why the action's command is not sent yet, if it is not.
-        """
-        limit = self.now + self._resync_timeout - self._waited
-        what = f"{action.command} was not sent: {why}; " if why else f"{action.command}: "
-        first: bytearray | None = None
-        while True:
-            region = self._take_answers()
-            if first is not None and region is not None:
-                self._drop(region)
-            elif region is not None:
-                first = region
-                if self._fences:
-                    # Asterisk may have read the other ones together with this one, so that only
-                    # new bytes bring it to see them.
-                    self._nudge_pause = NUDGE
-                    data = self._next_fence()
-            if first is not None and not self._fences:
-                return first
-            if len(self._buffer) > self._max_reply:
-                raise self._break(
-                    agi.AGIProtocolError,
-                    action,
-                    f"{what}what came before the end of a reply exceeds {self._max_reply} bytes",
-                )
-            until = min(limit, self._nudge_at)
-            if deadline is not None:
-                until = min(until, deadline)
-            since = self.now
-            came = yield from self._more(data, until, action)
-            self._waited += self.now - since
-            if came:
-                data = b""
-            elif until == deadline:
-                raise agi.AGITimeoutError(f"{what}no answer before the deadline", action=action)
-            elif until == limit:
-                raise self._break(
-                    agi.AGIClosedError,
-                    action,
-                    f"{what}no answer to the fence within {self._resync_timeout:g} seconds, so "
-                    f"the session lost step and is closed",
-                )
-            else:
-                data = self._next_fence()
-
-    def _find_step(self, action: "AnyAction", deadline: "float | None") -> "Exchange[None]":
-        """Drop what abandoned commands and strays have left, up to a fence's answer."""
-        fence = b""
-        why = "the command before it was abandoned and has not ended"
-        if not self._fences:
-            self._tidy()
-            stray = self._buffer and not b"HANGUP\n".startswith(bytes(self._buffer))
-            if not stray and not self._unsure and self._in_flight is None:
-                return
-            why = "Asterisk said something that was not asked for"
-            fence = self._first_fence(value=True)
-        self._drop((yield from self._fence(action, deadline, fence, why)))
-        self._unsure = False
-        # Not None if a second interrupt kept the driver from abandoning it.
-        self._in_flight = None
-        self._tidy()
-
     # ---- ends ----
 
     def _end(self) -> None:
         """Note the end of the stream."""
         self._ended = True
         if self._fences:
-            self._drop(self._buffer)
+            agi.resync.drop(self, self._buffer)
         self._tidy()
         self.note_hangup(agi.AGISIGPIPEHangup)
 

@@ -46,7 +46,8 @@ def name_of(listener: socket.socket) -> tuple[str, int]:
 
 def _load_everything() -> None:
     """Import what a script imports late, to start fast: a server may run out of descriptors."""
-    for module in ("arguments", "core.results", "exceptions", "fields", "proxy", "versions"):
+    late = ("arguments", "core.results", "exceptions", "fields", "proxy", "replies", "versions")
+    for module in late:
         importlib.import_module(f"pystrix_typed.agi.{module}")
     for module in ("contextlib", "dataclasses", "datetime", "inspect", "select", "urllib.parse"):
         importlib.import_module(module)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = [
     "LINE_LIMIT",
     "LINE_LIMIT_BEFORE_8K",
+    "ONE_SEGMENT",
+    "VALUE",
     "Reply",
     "choice",
     "encode",
@@ -42,6 +44,12 @@ __all__ = [
 LINE_LIMIT = 8191
 #: The same before 20.16, 21.11, 22.6 and 23.0.
 LINE_LIMIT_BEFORE_8K = 2047
+
+#: How the reply begins that brings a value.
+VALUE = b"200 result=1 ("
+#: A reply shorter than this arrives in one piece over any network that carries IPv6 (1280 bytes
+#: with headers), because Asterisk writes it in one go.
+ONE_SEGMENT = 1200
 
 
 # ---- words ----
