@@ -167,11 +167,14 @@ def spoken(action: AnyAction, line: bytes | None) -> tuple[AnyAction, list[Reply
         replies.append(reply)
         return kind._read(self, reply)
 
+    def as_said(_self: AnyAction) -> str:
+        return words
+
     said = action.line if line is None else line
     text = said.decode("utf-8", "surrogateescape").removesuffix("\n")
     command, words = text[: len(kind.command)], text[len(kind.command) + 1 :]
     assert (command, text) == (kind.command, f"{command} {words}" if words else command)
-    members = {"__slots__": (), "_read": read, "_words": lambda _self: words}
+    members: dict[str, object] = {"__slots__": (), "_read": read, "_words": as_said}
     watched = cast("type[Any]", type(kind.__name__, (kind,), members))
     return watched(*action._values()), replies
 
