@@ -185,15 +185,23 @@ def test_an_asyncio_handler_may_be_anything_that_gives_something_to_await() -> N
     async def job(session: agi.aio.FastAGI, request: Request) -> None:
         ran.append(request.path)
 
-    handlers: dict[str, Any] = {"one": gives(job), "two": functools.partial(job)}
+    @functools.wraps(job)
+    def wrapped(session: agi.aio.FastAGI, request: Request) -> Any:
+        return job(session, request)
+
+    handlers: dict[str, Any] = {
+        "one": gives(job),
+        "two": functools.partial(job),
+        "three": wrapped,
+    }
     with serving("asyncio") as staged:
         for path, handler in handlers.items():
             staged.server.script(path)(handler)
         for path in handlers:
             with Peer(staged.address, path) as peer:
                 assert peer.ends()
-        staged.seen.wait("completed", 2)
-    assert ran == ["one", "two"]
+        staged.seen.wait("completed", 3)
+    assert ran == ["one", "two", "three"]
 
 
 def test_no_thread_outlives_the_end() -> None:

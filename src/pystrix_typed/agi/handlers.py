@@ -48,8 +48,8 @@ def check(regex: object, handler: object, *, awaited: bool) -> None:
 
 def _returns_none(handler: object) -> bool:
     """Tell whether a plain function says that there is nothing to await."""
-    if not inspect.isfunction(handler):
-        return False
+    if not inspect.isfunction(handler) or hasattr(handler, "__wrapped__"):
+        return False  # what wraps a handler has its annotations, whatever it gives itself
     try:
         return handler.__annotations__.get("return", "") in (None, "None")
     except Exception:  # noqa: BLE001 - annotations may be evaluated only now, and name anything
