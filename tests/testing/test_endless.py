@@ -144,6 +144,26 @@ def test_sleeping_takes_virtual_time() -> None:
     assert time.sleep is real
 
 
+def test_what_a_test_puts_in_the_place_of_sleeping_stays_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[float] = []
+
+    def note(seconds: float) -> None:
+        slept.append(seconds)
+
+    def handler(session: agi.FastAGI) -> None:
+        time.sleep(5)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "sleep", note)
+        for _ in range(2):
+            assert SimulatedAsterisk().call(handler).duration == 0
+        assert time.sleep is note
+    assert slept == [5, 5]
+    assert SimulatedAsterisk().call(handler).duration == 5
+
+
 def test_sleeping_is_real_elsewhere() -> None:
     slept: list[float] = []
 

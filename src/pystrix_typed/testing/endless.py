@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager
+from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, SupportsIndex
 
 if TYPE_CHECKING:
@@ -117,10 +118,15 @@ _real_sleep = time.sleep
 
 @contextmanager
 def virtual_sleep(rest: Callable[[float], None]) -> Generator[None, None, None]:
-    """Have `time.sleep` in this thread do something else, which lets virtual time pass."""
+    """Have `time.sleep` in this thread do something else, which lets virtual time pass.
+
+    What a test, or gevent, has put in its place stays there.
+    """
+    global _real_sleep  # noqa: PLW0603 - a process has one `time.sleep`
     own = threading.get_ident()
     with _lock:
-        if not _sleepers:
+        if isinstance(time.sleep, BuiltinFunctionType):
+            _real_sleep = time.sleep
             time.sleep = _sleep
         _sleepers.setdefault(own, []).append(rest)
     try:
