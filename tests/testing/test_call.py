@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -207,6 +208,21 @@ def test_the_handlers_own_mistakes_are_raised() -> None:
     assert call.hung_up_by is None
 
 
+def test_leaving_the_program_is_a_return_as_it_is_to_a_server() -> None:
+    def handler(session: agi.FastAGI) -> None:
+        session.execute(core.Answer())
+        sys.exit(3)
+
+    async def handler_async(session: aio.FastAGI) -> None:
+        await session.execute(core.Answer())
+        sys.exit(3)
+
+    asterisk = SimulatedAsterisk()
+    for call in (asterisk.call(handler), asyncio.run(asterisk.call_async(handler_async))):
+        assert call.transcript.commands == ["ANSWER"]
+        assert (call.agistatus, call.hung_up_by, call.error) == ("SUCCESS", None, None)
+
+
 def test_recordings_can_be_played() -> None:
     def handler(session: agi.FastAGI) -> None:
         result = session.execute(core.RecordFile("message", "wav", "#", 60_000, silence=2))
@@ -250,7 +266,7 @@ def test_the_beginning_of_a_call() -> None:
 def test_an_option_that_there_is_not_is_no_silent_one() -> None:
     options: dict[str, str] = {"contxt": "default"}
     with pytest.raises(TypeError, match=r"no option 'contxt'; it has caller, arguments"):
-        SimulatedAsterisk().call(menu, **options)  # type: ignore[arg-type]
+        SimulatedAsterisk().call(menu, **options)  # type: ignore[arg-type]  # on purpose
 
 
 def test_the_handlers_of_a_server() -> None:

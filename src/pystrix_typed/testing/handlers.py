@@ -120,6 +120,8 @@ def drive(
                 raise TypeError(f"{handler!r} is for asyncio: call it with call_async")
     except HandlerStoppedError:
         pass  # the call's `failure` says why
+    except SystemExit:
+        pass  # to a server, and so here, it is a return
     except Exception as error:  # noqa: BLE001 - it is the test's to judge
         made.error = error
     made.finish()
@@ -142,6 +144,8 @@ async def drive_async(
             if not isinstance(result, Awaitable):
                 raise TypeError(f"{handler!r} is no coroutine function: call it with call")
             await cast("Awaitable[object]", result)
+    except SystemExit:
+        pass  # as in `drive`
     except Exception as error:  # noqa: BLE001 - it is the test's to judge
         made.error = error
     except BaseException:
