@@ -32,7 +32,7 @@ GRACE = 10
 
 def unit(name: str) -> RawConfigParser:
     parser = RawConfigParser(strict=False)
-    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.optionxform = str  # type: ignore[assignment, method-assign]  # as its docs have it
     text = (SYSTEMD / name).read_text(encoding="utf-8")
     parser.read_string(text.replace("\\\n", " "))
     return parser

@@ -40,6 +40,7 @@ def _singles(error: BaseException) -> list[BaseException]:
     """Give the exceptions of a group, those of the groups in it included, or the one itself."""
     if not isinstance(error, BaseExceptionGroup):
         return [error]
+    # What it is a group of is lost to the checker.
     group: BaseExceptionGroup[BaseException] = error  # pyright: ignore[reportUnknownVariableType]
     return [single for member in group.exceptions for single in _singles(member)]
 
