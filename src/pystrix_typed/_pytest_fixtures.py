@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 import threading
 from pathlib import Path
@@ -41,6 +42,7 @@ __all__ = [
     "pytest_addoption",
     "pytest_configure",
     "pytest_generate_tests",
+    "pytest_make_parametrize_id",
     "pytest_runtest_makereport",
     "simulated_asterisk",
 ]
@@ -88,6 +90,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             f"{_CALLERS}(hasty=Caller().presses('1'))"
         )
     metafunc.parametrize("agi_caller", list(mark.kwargs.values()), ids=list(mark.kwargs))
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Name a caller by what they do: ``caller=hears-menu-presses-1``."""
+    del config
+    testing = sys.modules.get("pystrix_typed.testing.caller")
+    if testing is None or not isinstance(val, testing.Caller):
+        return None
+    words = "-".join(map(str, val.steps)) or "does nothing"
+    return f"{argname}={re.sub(r'[^A-Za-z0-9.*#]+', '-', words).strip('-')}"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -327,7 +339,9 @@ def agi_transcript(request: pytest.FixtureRequest) -> AgiTranscript:
     folder: Path = request.path.parent / "__transcripts__" / request.path.stem
 
     def compare(call: SimulatedCall, name: str = "") -> None:
-        stem = "".join([c if c.isalnum() or c in "-_." else "-" for c in name or node.name])
+        named = [node.cls.__name__] if isinstance(node, pytest.Function) and node.cls else []
+        stem = ".".join([*named, name or node.name])
+        stem = "".join([c if c.isalnum() or c in "-_." else "-" for c in stem])
         file = folder / f"{stem}.txt"
         found = f"{call.transcript}\n"
         if request.config.getoption(_UPDATE):
@@ -341,6 +355,9 @@ def agi_transcript(request: pytest.FixtureRequest) -> AgiTranscript:
             from difflib import unified_diff
 
             lines = unified_diff(kept.splitlines(), found.splitlines(), "kept", "now", lineterm="")
-            pytest.fail("the dialogue is another one:\n" + "\n".join(lines), pytrace=False)
+            told = (
+                f"the dialogue is another one than in {file}; if that is right, {_UPDATE} keeps it"
+            )
+            pytest.fail("\n".join([f"{told}:", *lines]), pytrace=False)
 
     return compare

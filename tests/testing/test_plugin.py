@@ -111,6 +111,58 @@ def test_asyncio(run: Callable[..., pytest.RunResult]) -> None:
     run(test.format(mark="anyio") + fixture, "-p", "anyio.pytest_plugin").assert_outcomes(passed=1)
 
 
+def test_another_loop_than_that_of_asyncio_is_refused(run: Callable[..., pytest.RunResult]) -> None:
+    result = run(
+        """
+        # What trio's loop comes to: a coroutine that no loop of asyncio runs.
+        def test_menu(agi_call_async):
+            agi_call_async(menu_async).send(None)
+        """.replace("\n        ", "\n")
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*needs asyncio's loop*anyio_backend that returns 'asyncio'"])
+    result.stdout.no_fnmatch_line("*AGI call*")
+
+
+def test_parametrised_callers_have_names(run: Callable[..., pytest.RunResult]) -> None:
+    result = run(
+        """
+        import pytest
+        from pystrix_typed.testing import Caller
+        hears = Caller().hears("menu")
+        people = [hears.presses("12#"), hears.waits(0.5).hangs_up(), Caller()]
+        @pytest.mark.parametrize("who", people)
+        @pytest.mark.parametrize("other", [1, "two"])
+        def test_menu(who, other):
+            pass
+        """.replace("\n        ", "\n"),
+        "-v",
+    )
+    result.assert_outcomes(passed=6)
+    result.stdout.fnmatch_lines(
+        [
+            "*test_menu?1-who=hears-menu-presses-12#? *",
+            "*test_menu?1-who=hears-menu-waits-0.5-s-hangs-up? *",
+            "*test_menu?1-who=does-nothing? *",
+            "*test_menu?two-who=does-nothing? *",
+        ]
+    )
+
+
+def test_classes_keep_dialogues_of_their_own(run: Callable[..., pytest.RunResult]) -> None:
+    test = """
+        from pystrix_typed.testing import Caller
+        class TestOne:
+            def test_menu(self, agi_call, agi_transcript):
+                agi_transcript(agi_call(menu, caller=Caller().hears("menu").presses("1")))
+        class TestTwo:
+            def test_menu(self, agi_call, agi_transcript):
+                agi_transcript(agi_call(menu, caller=Caller().hears("menu").presses("2")))
+        """.replace("\n        ", "\n")
+    run(test, "--update-transcripts").assert_outcomes(passed=2)
+    run(test).assert_outcomes(passed=2)
+
+
 def test_callers_and_the_exchange_by_markers(run: Callable[..., pytest.RunResult]) -> None:
     result = run(
         """

@@ -127,6 +127,17 @@ def drive(
     made.finish()
 
 
+def _require_asyncio() -> None:
+    __tracebackhide__ = True
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "an asyncio handler needs asyncio's loop, and this is another one's, such as trio's; "
+            "with anyio, give the tests a fixture anyio_backend that returns 'asyncio'"
+        ) from None
+
+
 async def drive_async(
     made: SimulatedCall,
     handler: AsyncHandler,
@@ -137,6 +148,7 @@ async def drive_async(
 ) -> None:
     """Let an asyncio handler have a call, as `drive` does."""
     __tracebackhide__ = True
+    _require_asyncio()
     session = AsyncSession(made, timeout=timeout, verify_values=verify_values)
     try:
         async with session:
