@@ -43,25 +43,32 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+class _Unable(Exception):
+    """Nothing could be done; the message is one line that says why."""
+
+
+def main(argv: Sequence[str] | None = None, *, program: str = PROGRAM) -> int:
     """Run the generator.
 
     Args:
         argv: The arguments; None for those of the process.
+        program: What it was started as: its errors begin with it.
 
     Returns:
         0 when all is well, 1 when ``--check`` found differences, 2 when nothing could be done.
     """
     options = _parser().parse_args(argv)
     missing = [package for module, package in NEEDS.items() if find_spec(module) is None]
-    if missing:
-        return _fail(f"needs {', '.join(missing)}: pip install 'pystrix-typed[codegen]'")
-    return _generate(options.spec, options.out, check=options.check)
-
-
-def _fail(message: str) -> int:
-    print(f"{PROGRAM}: {message}", file=sys.stderr)
-    return 2
+    try:
+        if missing:
+            raise _Unable(
+                f"the extra 'codegen' is needed for {', '.join(missing)}: "
+                "pip install 'pystrix-typed[codegen]'"
+            )
+        return _generate(options.spec, options.out, check=options.check)
+    except _Unable as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 2
 
 
 def _generate(spec_folder: Path | None, out: Path | None, *, check: bool) -> int:
@@ -80,11 +87,11 @@ def _generate(spec_folder: Path | None, out: Path | None, *, check: bool) -> int
         out = CORE if core else None
     if out is None:
         which = "an installed package" if core else "a spec of your own"
-        return _fail(f"--out PACKAGE_DIR is needed: {which} has no place of its own to write to")
+        raise _Unable(f"--out PACKAGE_DIR is needed: {which} has no place of its own to write to")
     if out.exists() and not out.is_dir():
-        return _fail(f"{out} is a file; --out names the folder of a package")
+        raise _Unable(f"{out} is a file; --out names the folder of a package")
     if CORE is not None and not core and _same(out, CORE):
-        return _fail(f"{out} is generated from {SPEC} only; give --out a folder of your own")
+        raise _Unable(f"{out} is generated from {SPEC} only; give --out a folder of your own")
     try:
         spec = load(folder)
         scope = Scope.of(spec, None if core else load(SPEC))
@@ -102,11 +109,13 @@ def _generate(spec_folder: Path | None, out: Path | None, *, check: bool) -> int
         for problem in error.problems:
             print(problem, file=sys.stderr)
         count = len(error.problems)
-        return _fail(f"{count} problem{'s' if count > 1 else ''} in {folder}; nothing was written")
+        raise _Unable(
+            f"{count} problem{'s' if count > 1 else ''} in {folder}; nothing was written"
+        ) from None
     except FormatterError as error:
-        return _fail(str(error))
+        raise _Unable(str(error)) from None
     except OSError as error:
-        return _fail(f"{error.filename or out}: {error.strerror}")
+        raise _Unable(f"{error.filename or out}: {error.strerror}") from None
     strays = [str(part.folder / name) for part in found for name in part.strays]
     if check:
         return _tell(found, strays)
@@ -115,12 +124,12 @@ def _generate(spec_folder: Path | None, out: Path | None, *, check: bool) -> int
             print(f"{name}: not generated, so not touched", file=sys.stderr)
         if len(strays) > SHOWN:
             print(f"and {len(strays) - SHOWN} more", file=sys.stderr)
-        return _fail("a generated package holds generated files only; move these away")
+        raise _Unable("a generated package holds generated files only; move these away")
     try:
         for part in found:
             write(part)
     except OSError as error:
-        return _fail(f"{error.filename or out}: {error.strerror}")
+        raise _Unable(f"{error.filename or out}: {error.strerror}") from None
     for part in found:
         for name in (*part.changed, *part.missing):
             print(f"written {part.folder / name}")

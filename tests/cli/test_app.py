@@ -247,13 +247,15 @@ def test_generate_without_its_extra_says_how_to_get_it(missing: str) -> None:
     done = run("generate", "--check", code=without(missing))
     assert done.returncode == 2
     assert done.stdout == ""
-    assert re.fullmatch(r".*: pip install 'pystrix-typed\[codegen\]'\n", done.stderr)
+    needed = r"pystrix-typed: the extra 'codegen' is needed for \w+: "
+    assert re.fullmatch(needed + r"pip install 'pystrix-typed\[codegen\]'\n", done.stderr)
 
 
 def test_generate_hands_its_options_on(tmp_path: Path) -> None:
     done = run("generate", "--spec", str(tmp_path / "nowhere"), "--out", str(tmp_path / "made"))
     assert done.returncode != 0
     assert "nowhere" in done.stdout + done.stderr
+    assert done.stderr.splitlines()[-1].startswith("pystrix-typed: ")
     assert not (tmp_path / "made").exists()
 
 

@@ -291,7 +291,11 @@ def test_every_step() -> None:
         (["agi://x", "--var=novalue"], "--var novalue: it is NAME=VALUE"),
         (["agi://x", "--sound=a=long"], "--sound a: 'long' is no number of seconds"),
         (["agi://x", "--database=a=b"], "it is FAMILY/KEY=VALUE"),
-        (["agi://x", "--steps=/nowhere"], "cannot read /nowhere"),
+        (["agi://x", "--steps=/nowhere"], "cannot read /nowhere: No such file or directory\n"),
+        # Before the call, which would have been for nothing.
+        (["agi://127.0.0.1:1/x", "--record=/"], "cannot write /: it is a folder"),
+        (["agi://127.0.0.1:1/x", "--record=/no/x"], "cannot write /no/x: there is no folder /no"),
+        (["agi://127.0.0.1:1/x", "-i"], "--interactive needs a terminal"),
         (["agi://x", "--asterisk=new"], "new"),
         (["agi://x", "-i", "--json"], "--interactive is for one call"),
     ],
@@ -324,7 +328,9 @@ def test_a_person_presses_the_keys() -> None:
         for line in process.stdout:
             shown += line
             if "plays enter-pin" in line and not pressed:
-                os.write(near, b"1x2#")
+                # The second is what an arrow sends, the third what Home does.
+                for pressed_keys in (b"1x?", b"\x1b[D", b"\x1b[1~", b"2#"):
+                    os.write(near, pressed_keys)
                 pressed = True
             if "plays bye" in line:
                 os.write(near, b"h")
@@ -333,3 +339,4 @@ def test_a_person_presses_the_keys() -> None:
         os.close(near)
     assert "< 200 result=12" in shown
     assert "hung up by the caller" in shown
+    assert shown.count("h hangs up") == 2

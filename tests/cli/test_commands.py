@@ -33,6 +33,15 @@ def test_all_are_listed(
     assert [line for line in out.splitlines() if line != line.rstrip() or len(line) > 90] == []
 
 
+def test_its_words_are_named_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, out, _ = run(capsys, monkeypatch, "--help")
+    # Which Typer's versions write differently when they are told how.
+    assert "commands [OPTIONS] [WORDS]..." in out
+    assert "[[" not in out
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=[command.class_name for command in COMMANDS])
 def test_an_entry_says_everything(
     command: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

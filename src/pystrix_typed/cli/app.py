@@ -370,7 +370,7 @@ def commands(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[WORDS]...",
+            metavar="WORDS",
             help="A command, a class, or words to search for.",
             autocompletion=_complete_words,
         ),

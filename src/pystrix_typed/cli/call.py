@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
-import select
 import socket
 import time
 from functools import partial
@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pystrix_typed.agi.core.catalogue import BY_COMMAND
 from pystrix_typed.cli.keyboard import Keyboard
+from pystrix_typed.cli.live import Shown, converse_live
 from pystrix_typed.cli.many import Outcome, place_many
 from pystrix_typed.cli.problem import Problem
 from pystrix_typed.cli.screen import Screen
 from pystrix_typed.cli.steps import caller_of
 from pystrix_typed.testing import Caller, RecordedCall, SimulatedAsterisk
 from pystrix_typed.testing.tokens import split
-from pystrix_typed.testing.transports import SocketConnection, converse
+from pystrix_typed.testing.transports import converse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,6 +104,10 @@ def place(order: Order) -> int:
         raise Problem("--interactive is for one call, and for people to read", status=2)
     if order.record is not None and many:
         raise Problem("--record is for one call", status=2)
+    if order.interactive:
+        Keyboard.require()
+    if order.record is not None:
+        _check_writable(order.record)
     if many:
         return _place_many(order, target, caller)
     screen = None if order.as_json else Screen()
@@ -142,14 +147,28 @@ def _place_one(
         moment = round(order.hangup_after * 1000)
         call.channel.timeline.at(moment, partial(call.channel.hang_up, "caller"))
     _Presser(call, order.press)
-    shown = _Shown(connection, call, screen)
+    shown = Shown(connection, call, screen)
     if order.interactive:
         with Keyboard() as keyboard:
-            _converse_live(call, shown, connection, keyboard)
+            converse_live(call, shown, connection, keyboard)
     else:
         converse(call, shown, speed=order.speed, patience=order.timeout)
     shown.show()
     return _Outcome(call.agistatus, time.monotonic() - began, _problem(call), call)
+
+
+def _check_writable(path: Path) -> None:
+    """Say what will keep a recording from being written while there is no call to lose."""
+    folder = path.parent
+    if path.is_dir():
+        why = "it is a folder; --record takes a file, such as call.agi.jsonl"
+    elif not folder.is_dir():
+        why = f"there is no folder {folder}"
+    elif not os.access(path if path.exists() else folder, os.W_OK):
+        why = "Permission denied"
+    else:
+        return
+    raise Problem(f"cannot write {path}: {why}", status=2)
 
 
 def _keep(call: SimulatedCall, path: Path) -> None:
@@ -209,73 +228,6 @@ class _Presser:
         words = [str(word) for word in split(line)][len(name.split()) :]
         place = names.index("escape_digits")
         return len(words) > place and words[place] != ""
-
-
-class _Shown(SocketConnection):
-    """A connection whose dialogue is shown as it goes on."""
-
-    def __init__(
-        self, connection: socket.socket, call: SimulatedCall, screen: Screen | None
-    ) -> None:
-        super().__init__(connection)
-        self._call = call
-        self._screen = screen
-        self._seen = 0
-
-    def send(self, data: bytes) -> None:
-        super().send(data)
-        self.show()
-
-    def receive(self, timeout: float | None) -> bytes | None:
-        self.show()
-        return super().receive(timeout)
-
-    def show(self) -> None:
-        """Show what has come about since the last time."""
-        if self._screen is None:
-            return
-        for entry in self._call.transcript[self._seen :]:
-            self._seen += 1
-            if entry.source == "script":
-                self._screen.sent(entry.text)
-            elif entry.source == "asterisk":
-                self._screen.received(entry.text)
-            else:
-                self._screen.note(f"  {entry.time:8.2f}  {entry.text}")
-
-
-def _converse_live(
-    call: SimulatedCall, shown: _Shown, connection: socket.socket, keyboard: Keyboard
-) -> None:
-    """Hold a call in real time, while the person at the terminal presses the keys."""
-    began = time.monotonic()
-    sources = [connection.fileno(), keyboard.fileno()]
-    call.begin()
-    try:
-        while not call.over:
-            data = call.output()
-            if data and not call.dialogue.cut:
-                shown.send(data)
-                continue
-            shown.show()
-            now = time.monotonic() - began
-            wait = 0.2 if call.next_moment is None else max(0.0, call.next_moment - now)
-            ready, _, _ = select.select(sources, [], [], min(wait, 0.2))
-            call.advance_to(time.monotonic() - began)
-            if sources[0] in ready:
-                received = shown.receive(0)
-                if received:
-                    call.feed(received)
-                elif received is not None:
-                    call.end()
-            for key in keyboard.pressed() if sources[1] in ready else ():
-                if key == "H":
-                    call.channel.hang_up("caller")
-                elif not call.channel.hung_up:
-                    call.channel.key(key)
-    finally:
-        shown.close()
-    call.finish()
 
 
 def _place_many(order: Order, target: _Target, caller: Caller) -> int:
@@ -354,8 +306,12 @@ def _caller(order: Order) -> Caller:
         return Caller(number, name)
     try:
         text = order.steps.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Problem(f"cannot read {order.steps}: {error}", status=2) from None
+    except OSError as error:
+        why = error.strerror or error
+        raise Problem(f"cannot read {order.steps}: {why}", status=2) from None
+    except UnicodeDecodeError as error:
+        why = f"byte {error.start} is no UTF-8"
+        raise Problem(f"cannot read {order.steps}: {why}", status=2) from None
     return caller_of(text, Caller(number, name), str(order.steps))
 
 

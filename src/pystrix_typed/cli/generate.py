@@ -23,7 +23,7 @@ def generate(*, check: bool, spec: Path | None, out: Path | None) -> int:
         arguments += ["--spec", str(spec)]
     if out is not None:
         arguments += ["--out", str(out)]
-    status: object = import_module(_generator()).main(arguments)
+    status: object = import_module(_generator()).main(arguments, program="pystrix-typed")
     return status if isinstance(status, int) else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Self
@@ -15,15 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Keyboard"]
 
-_KEYS = "0123456789*#ABCDH"
+#: Those of a telephone, that for hanging up, and that for help.
+_KEYS = "0123456789*#ABCDH?"
+#: What arrows and the like send: their letters and digits are no keys of a telephone.
+_SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
 
 
 class Keyboard:
-    """The terminal's keys while it is entered; ``h`` is for hanging up.
-
-    Raises:
-        Problem: Standard input is no terminal, or this system has none of the kind.
-    """
+    """The terminal's keys while it is entered; ``h`` is for hanging up, ``?`` for help."""
 
     def __init__(self) -> None:
         self._restore: Callable[[], None] | None = None
@@ -33,13 +33,22 @@ class Keyboard:
         return sys.stdin.fileno()
 
     def pressed(self) -> list[str]:
-        """Give the keys of a telephone that were pressed; others are left out."""
-        data = os.read(sys.stdin.fileno(), 64).decode("ascii", "replace").upper()
-        return [key for key in data if key in _KEYS]
+        """Give the keys with a meaning that were pressed; others are left out."""
+        data = _SEQUENCE.sub(b"", os.read(sys.stdin.fileno(), 64)).decode("ascii", "replace")
+        return [key for key in data.upper() if key in _KEYS]
 
-    def __enter__(self) -> Self:
+    @staticmethod
+    def require() -> None:
+        """See that there is one.
+
+        Raises:
+            Problem: Standard input is no terminal, or this system has none of the kind.
+        """
         if sys.platform == "win32" or not sys.stdin.isatty():
             raise Problem("--interactive needs a terminal to press keys at", status=2)
+
+    def __enter__(self) -> Self:
+        self.require()
         import termios
         import tty
 

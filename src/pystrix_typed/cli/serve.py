@@ -15,6 +15,7 @@ from pystrix_typed.cli.problem import Problem
 from pystrix_typed.serving import listening
 from pystrix_typed.serving.notify import Notifier
 from pystrix_typed.serving.reload import Watch
+from pystrix_typed.serving.target import Unservable
 from pystrix_typed.serving.worker import Plan
 
 if TYPE_CHECKING:
@@ -134,7 +135,11 @@ def _run(
         metrics=folder,
         watch=Watch(service.folder) if service.reload else None,
     )
-    return master.run()
+    try:
+        master.run()
+    except Unservable as error:
+        raise Problem(str(error)) from None
+    return 0
 
 
 def _plan(service: Service) -> Plan:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pystrix_typed.serving.channel import Message
     from pystrix_typed.serving.worker import Plan
 
-__all__ = ["Crew", "Worker"]
+__all__ = ["Crew", "Worker", "counted"]
 
 _log = logging.getLogger("pystrix_typed.serving.master")
 
@@ -89,7 +89,7 @@ class Crew:
     Attributes:
         members: The processes that live, by their ids.
         ending: Whether no further one is to be started.
-        failed: Whether the program could not be served to begin with.
+        failure: Why the program could not be served to begin with; empty while it could.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Crew:
         self._metrics = metrics
         self.members: dict[int, Worker] = {}
         self.ending: bool = False
-        self.failed: bool = False
+        self.failure: str = ""
         self._worked = False
         #: Workers that are to be replaced, one after the other, and who replaces the first.
         self._queue: list[Worker] = []
@@ -169,7 +169,7 @@ class Crew:
     def resize(self, by: int) -> None:
         """Have more workers, or fewer; one at least."""
         self._count = max(1, self._count + by)
-        _log.info("%d workers are to serve", self._count)
+        _log.info("%s to serve from now on", counted(self._count))
         there = [
             each for each in self.members.values() if each.kill_at is None and each.replaces is None
         ]
@@ -385,12 +385,15 @@ class Crew:
         if unservable and self._waits_for_change:
             _log.error("%s; waiting for the program to change", why)
         elif unservable and not self._worked:
-            if not self.failed:
-                _log.error("%s", why)
-            self.failed = True
-        elif not self.failed:
+            self.failure = self.failure or why
+        elif not self.failure:
             _log.error("a worker cannot begin: %s" if unservable else "%s", why)
             self._respawn_later(time.monotonic() - each.born if each.state else 0.0)
+
+
+def counted(workers: int) -> str:
+    """Give a number of workers in words for a log."""
+    return f"{workers} worker{'' if workers == 1 else 's'}"
 
 
 def _name(number: int) -> str:

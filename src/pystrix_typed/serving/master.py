@@ -31,7 +31,8 @@ from pystrix_typed.agi.observing import Peer
 from pystrix_typed.agi.reception import LONGEST_WAIT
 from pystrix_typed.agi.service import name_of
 from pystrix_typed.serving import listening
-from pystrix_typed.serving.crew import Crew, Worker
+from pystrix_typed.serving.crew import Crew, Worker, counted
+from pystrix_typed.serving.target import Unservable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,8 +121,12 @@ class Master:
 
     # ---- the loop ----
 
-    def run(self) -> int:
-        """Serve until a signal ends it; give the exit status."""
+    def run(self) -> None:
+        """Serve until a signal ends it.
+
+        Raises:
+            Unservable: The program could not be served to begin with.
+        """
         near, far = socket.socketpair()
         near.setblocking(False)
         far.setblocking(False)
@@ -143,7 +148,8 @@ class Master:
             self._close()
             near.close()
             far.close()
-        return 1 if self._crew.failed else 0
+        if self._crew.failure:
+            raise Unservable(self._crew.failure)
 
     @property
     def _waits_for_a_change(self) -> bool:
@@ -199,7 +205,7 @@ class Master:
             self._alive_at = now
             self._notifier.send(WATCHDOG="1")
         self._crew.review(now)
-        if self._crew.failed and self._ending is None:
+        if self._crew.failure and self._ending is None:
             self._end(0.0)
         if self._watch is not None and self._ending is None and self._watch.changed():
             _log.info("the program has changed: the workers are restarted")
@@ -211,8 +217,8 @@ class Master:
             self._told_complete = True
             count = len(self._crew.serving)
             where, target = Peer(*self._address), self._plan.target
-            _log.info("serving %s on %s with %d workers", target, where, count)
-            self._notifier.send(READY="1", STATUS=f"{count} workers", MAINPID=str(os.getpid()))
+            _log.info("serving %s on %s with %s", target, where, counted(count))
+            self._notifier.send(READY="1", STATUS=counted(count), MAINPID=str(os.getpid()))
         self._review_port(now)
 
     # ---- the port ----
@@ -293,7 +299,7 @@ class Master:
             self._open_at = now + _AGAIN
             return
         _log.info("not full any more")
-        self._notifier.send(STATUS=f"{len(self._crew.serving)} workers")
+        self._notifier.send(STATUS=counted(len(self._crew.serving)))
         for each in self._crew.serving:
             self._give_port(each)
 
@@ -305,7 +311,7 @@ class Master:
         self._ending = seconds
         self._crew.cease()
         if first:
-            if not self._crew.failed:  # or all has been said
+            if not self._crew.failure:  # which is all that there is to say
                 _log.info("ending: calls have %g seconds", seconds)
             self._notifier.send(STOPPING="1", STATUS="draining")
         if first and self._owned and self._listener is not None and self._closing is None:
