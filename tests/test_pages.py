@@ -96,19 +96,26 @@ def test_python_is_typed_as_it_says(checker: str, tmp_path: Path) -> None:
     assert found == {finding for file in files for finding in expected(checker, file)}
 
 
-def test_the_first_test_passes(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("mark", "count", "option"),
+    [
+        ("test_the_opening_hours", 1, "-q"),
+        ("test_another_key", 3, "--update-transcripts"),
+        ("test_the_menu_ends_in_order", 1, "-q"),
+    ],
+)
+def test_a_test_passes_beside_its_flow(mark: str, count: int, option: str, tmp_path: Path) -> None:
     (tmp_path / "flow.py").write_text(program(*FLOW), encoding="utf-8")
-    test = program(FLOW[0], "from flow import menu")
-    (tmp_path / "test_flow.py").write_text(test, encoding="utf-8")
+    (tmp_path / "test_flow.py").write_text(program(FLOW[0], mark), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", option, str(tmp_path)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    assert f"{count} passed" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("block", SIGNATURES, ids=names(SIGNATURES))

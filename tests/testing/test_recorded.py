@@ -340,6 +340,24 @@ def test_a_difference_is_found(
     assert isinstance(call.failure, ReplayError)
 
 
+@pytest.mark.parametrize(
+    ("handler", "strict", "advice"),
+    [
+        (variant(log="other"), True, "strict=False"),
+        (variant(look=False), True, "strict=False"),
+        (variant(number=43), True, "recorded anew"),
+        (variant(number=43), False, "recorded anew"),
+        (variant(to_the_end=False), True, "recorded anew"),
+    ],
+)
+def test_a_difference_says_what_to_do(
+    recorded: RecordedCall, handler: Callable[[agi.FastAGI], None], strict: bool, advice: str
+) -> None:
+    call = recorded.replay(handler, strict=strict, check=False)
+    assert isinstance(call.failure, ReplayError)
+    assert advice in call.failure.why.splitlines()[2]
+
+
 def test_more_than_there_was_is_a_difference(recorded: RecordedCall) -> None:
     def longer(session: agi.FastAGI, request: agi.Request) -> None:
         flow(session, request)

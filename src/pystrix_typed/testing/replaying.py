@@ -91,7 +91,10 @@ class _ReplayedDialogue(Dialogue):
                 super()._handle(line)
                 return
             channel.note("script", text)
-            self._differ(f"the script sent:    {text}\n{self._expected()}")
+            what = f"the script sent:    {text}\n{self._expected()}"
+            expected = self._exchanges[self._next : self._next + 1]
+            looks = _is_harmless(line) or any(each.harmless for each in expected)
+            self._differ(f"{what}\n{self._advice(looks=looks)}")
             return
         channel.note("script", text)
         self._done.add(index)
@@ -169,6 +172,11 @@ class _ReplayedDialogue(Dialogue):
                 return f"the recording has:  {exchange.line.text}  ({name}:{exchange.line.number})"
         return f"the recording has:  nothing more  ({name})"
 
+    def _advice(self, *, looks: bool) -> str:
+        if self._strict and looks:
+            return "what only looks or tells may come, stay away or move with strict=False"
+        return "if the script is right, the call has to be recorded anew"
+
     def _differ(self, what: str) -> None:
         transcript = self._channel.transcript
         self._call.failure = ReplayError(what, transcript.excerpt(len(transcript) - 1))
@@ -183,7 +191,8 @@ class _ReplayedDialogue(Dialogue):
             if self._strict or not exchange.harmless
         ]
         if left:
-            what = f"the script ended\n{self._expected()}"
+            looks = all(exchange.harmless for exchange in left)
+            what = f"the script ended\n{self._expected()}\n{self._advice(looks=looks)}"
             self._call.failure = ReplayError(what, self._channel.transcript.excerpt())
 
 
