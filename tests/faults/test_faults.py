@@ -102,7 +102,7 @@ for command in COMMANDS:
     except TypeError:
         pass
 print(sorted(set(sys.modules) - loaded))
-server.shutdown() if {server} is agi.FastAGIServer else server._listener.close()
+server.shutdown() if {server} is agi.FastAGIServer else server._port.close()
 """
 
 

@@ -8,15 +8,15 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
-from pystrix_typed.agi.exceptions import AGIException
+from pystrix_typed.agi.calls import look_every
 from pystrix_typed.agi.fastagi import FastAGI
-from pystrix_typed.agi.handlers import check_result, outcome_of
+from pystrix_typed.agi.gate import Gate
 from pystrix_typed.agi.handshake import FRESH
-from pystrix_typed.agi.listening import SETTLE, hear_again, turn_deaf
-from pystrix_typed.agi.observing import Call, current_call
+from pystrix_typed.agi.observing import current_call
 from pystrix_typed.agi.options import check_drain, check_hook, limits_of
 from pystrix_typed.agi.pool import Pool
 from pystrix_typed.agi.reception import LONGEST_WAIT, Reception
+from pystrix_typed.agi.running import Runner
 from pystrix_typed.agi.service import Service
 from pystrix_typed.agi.signals import Signals, Turns
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Self, TypeAlias
 
     from pystrix_typed.agi.limits import NetworkLike
-    from pystrix_typed.agi.observing import CommandEvent, Observer
+    from pystrix_typed.agi.observing import Call, CommandEvent, Observer
     from pystrix_typed.agi.routing import Request
 
     #: What handles a call: ``handler(agi, args, kwargs, match, path)``. What it returns is ignored.
@@ -157,20 +157,34 @@ class FastAGIServer(Service[FastAGI, object]):
         self._ended = threading.Event()
         #: When draining ends; None while the calls under way are left alone.
         self._drain_until: float | None = None
-        #: Given up, and yet to be closed by the thread that serves.
-        self._released: list[tuple[socket.socket, threading.Event]] = []
-        #: When to look for calls that their handlers have forgotten.
-        self._look_at_idle = 0.0
         #: When to try to listen again.
         self._retry_at = 0.0
-        #: When to close the port; 0 while it stays open, or closed.
-        self._leave_at = 0.0
         if listener is not None:
             self.adopt(listener)
 
     def _arrange(self) -> None:
         self._pool = Pool(self.limits.max_calls, "FastAGI", self.daemon_threads)
-        self._reception = Reception(self.limits, self._observers, self._begin)
+        self._runner = Runner(
+            self._calls, self._pool, self._session, self._on_error, self._call_ended
+        )
+        self._reception = Reception(self.limits, self._observers, self._runner.begin)
+        self._gate = Gate(self._port, self._reception, self.limits.backlog)
+
+    def _session(self, connection: socket.socket, received: bytes) -> FastAGI:
+        return FastAGI(
+            connection,
+            self.debug,
+            timeout=self.limits.command_timeout,
+            verify_values=self.verify_values,
+            max_environment=self.limits.max_environment,
+            max_reply=self.limits.max_reply,
+            received=received,
+        )
+
+    def _call_ended(self) -> None:
+        self._ended.set()
+        if self._state != "serving":
+            self._reception.wake()
 
     def script(self, pattern: str | re.Pattern[str] | None) -> Callable[[Script], Script]:
         """Register the function below for the calls whose whole path matches.
@@ -277,7 +291,7 @@ class FastAGIServer(Service[FastAGI, object]):
         if self._serving == threading.get_ident():
             return  # it closes when it returns
         if self._serving:
-            if drain is None or current_call.get() not in self._live:
+            if drain is None or current_call.get() not in self._calls.live:
                 self._done.wait()
         else:
             self._drain()
@@ -288,24 +302,14 @@ class FastAGIServer(Service[FastAGI, object]):
 
         It waits until the socket is closed.
         """
-        with self._lock:
-            listener, self._listener = self._listener, None
-            if listener is None:
-                return
-            closed = threading.Event()
-            self._released.append((listener, closed))
+        closed = self._gate.release()
+        if closed is None:
+            return
         if self._serving and self._serving != threading.get_ident():
             self._reception.wake()
             closed.wait()
         else:
-            self._close_released()
-
-    def _close_released(self) -> None:
-        while self._released:
-            listener, closed = self._released.pop()
-            self._reception.unwatch(listener)
-            listener.close()
-            closed.set()
+            self._gate.close_released()
 
     def adopt(self, listener: socket.socket | None) -> None:
         """See `Service.adopt`."""
@@ -339,16 +343,17 @@ class FastAGIServer(Service[FastAGI, object]):
 
     def _step(self, until: float | None) -> int:
         """Wait for something to happen, and see to it; give how many calls began."""
-        self._close_released()
+        self._gate.close_released()
         now = monotonic()
-        if self._state == "full" and len(self._live) < self.limits.accepted:
+        if self._state == "full" and len(self._calls) < self.limits.accepted:
             self._open(now)
-        if self._leave_at and now >= self._leave_at:
-            self._stop_listening()
+        gate = self._gate
+        if gate.leave_at and now >= gate.leave_at:
+            gate.stop_listening()
         moments = [] if until is None else [until]
         if self._state == "serving":
-            listener = self._listener
-            if self._adopted and len(self._live) + self._reception.fresh(now) >= (
+            listener = self._port.listener
+            if self._port.adopted and len(self._calls) + self._reception.fresh(now) >= (
                 self.limits.accepted
             ):
                 # Another server on the same port may have room at once.
@@ -357,85 +362,47 @@ class FastAGIServer(Service[FastAGI, object]):
             self._reception.watch(listener)
         if self._state == "full" and self._retry_at > now:
             moments.append(self._retry_at)
-        if self._leave_at:
-            moments.append(self._leave_at)
-        if self.limits.idle_timeout is not None and self._live:
-            moments.append(now + min(self.limits.idle_timeout / 4, 60.0))
+        if gate.leave_at:
+            moments.append(gate.leave_at)
+        if self.limits.idle_timeout is not None and len(self._calls):
+            moments.append(now + look_every(self.limits.idle_timeout))
         began = self._reception.step(min(moments) if moments else None)
-        if self._state == "serving" and len(self._live) >= self.limits.accepted:
-            self._fill()
-        self._end_idle_calls(monotonic())
+        if self._state == "serving" and len(self._calls) >= self.limits.accepted:
+            # Have connecting fail, so that ``hagi://`` tries another server. What the system has
+            # completed is accepted first: those calls would be lost.
+            calls = len(self._calls)
+            self._gate.leave()
+            self._now_full(calls)
+        self._runner.end_idle(self.limits.idle_timeout, monotonic())
         return began
-
-    def _fill(self) -> None:
-        """Take no further call: have connecting fail, so that ``hagi://`` tries another server.
-
-        What the system has completed is accepted first: those calls would be lost.
-        """
-        calls = len(self._live)
-        self._leave_port()
-        if self._adopted:
-            _log.warning(
-                "full: %d calls; the listening socket is not this server's, so that further ones "
-                "connect, and wait, unless another process takes them or closes it",
-                calls,
-            )
-        else:
-            _log.warning("full: %d calls; not listening until there is room", calls)
-        self._change("full")
 
     def _open(self, now: float) -> None:
         """Take calls again."""
         if now < self._retry_at:
             return
         try:
-            if self._leave_at and self._listener is not None:
-                self._leave_at = 0.0
-                hear_again(self._listener)
-            if not self._adopted:
-                self.bind()
+            self._gate.reopen()
         except OSError as error:
             _log.error("there is room, but the port cannot be opened again: %s", error)
             self._retry_at = now + 1.0
             return
-        _log.info("not full any more: %d calls", len(self._live))
-        self._change("serving")
-
-    def _leave_port(self) -> None:
-        """Stop listening, as soon as that loses no call."""
-        if self._adopted:
-            self._reception.watch(None)  # others accept what waits there
-        elif self._listener is not None and not self._leave_at:
-            if turn_deaf(self._listener) and self._reception.is_open:
-                self._leave_at = monotonic() + SETTLE
-            else:
-                self._stop_listening()
-
-    def _stop_listening(self) -> None:
-        """Close the listening socket, behind the last connection that the system completed."""
-        self._leave_at = 0.0
-        if self._listener is None or self._adopted:
-            return
-        listener, self._listener = self._listener, None
-        self._reception.watch(listener)
-        self._reception.accept_all()
-        self._reception.watch(None)
-        listener.close()
+        self._full_no_more()
 
     def _drain(self) -> None:
         """Let the calls under way end, as far as they have time for it."""
         if self._drain_until is None:
             return
-        self._leave_port()
+        gate = self._gate
+        gate.leave()
         self._change("draining")
-        while (self._under_way or self._leave_at) and monotonic() < self._drain_until:
-            self._wait(min(self._drain_until, self._leave_at or self._drain_until))
-            if self._leave_at and monotonic() >= self._leave_at:
-                self._stop_listening()
-        self._stop_listening()
+        while (self._under_way or gate.leave_at) and monotonic() < self._drain_until:
+            self._wait(min(self._drain_until, gate.leave_at or self._drain_until))
+            if gate.leave_at and monotonic() >= gate.leave_at:
+                gate.stop_listening()
+        gate.stop_listening()
         self._reception.turn_out()
         for call in self.calls:
-            self._end(call, "the server shuts down")
+            self._runner.end(call, "the server shuts down")
         until = monotonic() + _GRACE
         while self._under_way and monotonic() < until:
             self._wait(until)
@@ -453,134 +420,14 @@ class FastAGIServer(Service[FastAGI, object]):
     @property
     def _under_way(self) -> bool:
         """Whether there is a call, or something that may become one, to wait for."""
-        own = current_call.get() in self._live  # a handler that shuts down is not waited for
-        return bool(self._reception.arrivals or len(self._live) > own)
+        own = current_call.get() in self._calls.live  # a handler that shuts down is not waited for
+        return bool(self._reception.arrivals or len(self._calls) > own)
 
     def _close(self) -> None:
         with self._lock:
             if self._state == "stopped":
                 return
-            self._close_released()
-            self._reception.watch(None)
-            if self._listener is not None:
-                self._listener.close()
-                self._listener = None
+            self._gate.close()
             self._reception.close()
             self._change("stopped")
-        self._pool.stop(busy=len(self._live))
-
-    # ---- calls ----
-
-    def _begin(self, call: Call, connection: socket.socket, received: bytes) -> None:
-        """Have a call served by the next thread."""
-        with self._lock:
-            self._live[call] = connection
-        try:
-            if not self._pool.run(lambda: self._serve(call, connection, received)):
-                _log.warning("%s waits for its turn: %d calls", call.peer, len(self._live))
-        except RuntimeError as error:
-            _log.error("cannot serve the call from %s: %s", call.peer, error)
-            connection.close()
-            self._finish(call, "aborted", error)
-
-    def _serve(self, call: Call, connection: socket.socket, received: bytes) -> None:
-        """Serve one call; whatever goes wrong ends this call alone."""
-        token = current_call.set(call)
-        outcome: str = "error"
-        error: BaseException | None = None
-        try:
-            session = self._session(call, connection, received)
-            with session:
-                outcome, error = self._handle(call, session)
-        except (AGIException, OSError) as failure:
-            connection.close()
-            outcome, error = self._aborted_or(call, "handshake"), failure
-        except BaseException as failure:  # noqa: BLE001 - not even a fault of the server's may end a thread
-            self._call_log.failure(call, "the server's own part of it failed", failure)
-            error = failure
-        finally:
-            self._finish(call, outcome, error)
-            current_call.reset(token)
-
-    def _session(self, call: Call, connection: socket.socket, received: bytes) -> FastAGI:
-        session = FastAGI(
-            connection,
-            self.debug,
-            timeout=self.limits.command_timeout,
-            verify_values=self.verify_values,
-            max_environment=self.limits.max_environment,
-            max_reply=self.limits.max_reply,
-            received=received,
-        )
-        with self._lock:
-            self._live[call] = session
-            if call in self._aborted:
-                session.close("the server shuts down")
-        return session
-
-    def _handle(self, call: Call, session: FastAGI) -> tuple[str, BaseException | None]:
-        """Run a call's handler; give the call's outcome and what was raised."""
-        request, route = self._route(call, session.environment)
-        session.on_command = self._observers.commands_of(call, self._on_command)
-        session.trace = self._wire(call, session.trace)
-        self._observers.started(call)
-        if route is None:
-            return "unrouted", None
-        try:
-            check_result(route.regex, route.run(session, request), awaited=False)
-        except SystemExit:
-            pass  # a script's way to end; here it ends this call alone
-        except BaseException as error:  # noqa: BLE001 - a handler may raise anything
-            outcome = self._aborted_or(call, outcome_of(error))
-            if outcome == "error" and isinstance(error, Exception):
-                self._tell_error(call, session, request, error)
-            return outcome, error
-        return self._aborted_or(call, "hangup" if session.hung_up else "completed"), None
-
-    def _tell_error(self, call: Call, session: FastAGI, request: Request, error: Exception) -> None:
-        if self._on_error is None:
-            return
-        try:
-            self._on_error(session, request, error)
-        except SystemExit:
-            pass  # as of a handler
-        except BaseException as failure:  # noqa: BLE001 - a hook may raise anything, as a handler may
-            if outcome_of(failure) == "error":
-                self._call_log.failure(call, "on_error failed, too", failure)
-
-    def _end(self, call: Call, why: str) -> None:
-        """End a call from outside of its handler."""
-        with self._lock:
-            session = self._live.get(call)
-            self._aborted.add(call)
-        if session is None:
-            self._aborted.discard(call)
-        elif isinstance(session, FastAGI):
-            session.close(why)
-        else:
-            session.close()
-
-    def _end_idle_calls(self, now: float) -> None:
-        limit = self.limits.idle_timeout
-        if limit is None or now < self._look_at_idle:
-            return
-        # Not at every step: looking at each of a thousand calls whenever one begins adds up.
-        self._look_at_idle = now + min(limit / 4, 60.0)
-        for call, session in list(self._live.items()):
-            if isinstance(session, FastAGI) and call not in self._aborted:
-                since = session.idle_since
-                if since is not None and now - since > limit:
-                    _log.warning("%r has had no command for %g seconds: it ends", call, limit)
-                    self._end(call, f"no command came for {limit:g} seconds")
-
-    def _finish(self, call: Call, outcome: str, error: BaseException | None) -> None:
-        """Take note of a call's end."""
-        try:
-            self._note_end(call, outcome, error)
-        finally:
-            with self._lock:
-                self._live.pop(call, None)
-                self._aborted.discard(call)
-            self._ended.set()
-            if self._state != "serving":
-                self._reception.wake()
+        self._pool.stop(busy=len(self._calls))

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import importlib
 import logging
-import socket
 import threading
-from time import monotonic
-from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
 
 from pystrix_typed.agi import core, handlers
+from pystrix_typed.agi.calls import Calls, ServedSession
 from pystrix_typed.agi.logs import CallLog
 from pystrix_typed.agi.observing import Observers
-from pystrix_typed.agi.options import check_address, check_hook, check_listener, observers_of
-from pystrix_typed.agi.routing import Request, Route, Router, pattern_of, request_of
+from pystrix_typed.agi.options import check_address, check_hook, observers_of
+from pystrix_typed.agi.port import Port
+from pystrix_typed.agi.routing import Request, Route, Router, pattern_of
 
 if TYPE_CHECKING:
     import re
+    import socket
     from collections.abc import Callable, Iterable
 
-    from pystrix_typed.agi.core.environment import Environment
     from pystrix_typed.agi.limits import Limits
     from pystrix_typed.agi.observing import Call, CommandEvent, Observer
 
@@ -27,21 +27,12 @@ __all__ = ["Service", "State"]
 
 _log = logging.getLogger("pystrix_typed.agi.server")
 
-S = TypeVar("S")
+S = TypeVar("S", bound=ServedSession)
 T = TypeVar("T")
 
 #: ``idle`` before it serves, ``full`` when it takes no further call, ``draining`` while the last
 #: calls go on, ``stopped`` at the end.
 State: TypeAlias = Literal["idle", "serving", "full", "draining", "stopped"]
-
-
-def name_of(listener: socket.socket) -> tuple[str, int]:
-    """Give the address that a socket is bound to; that of a Unix socket is a path and 0."""
-    name: object = listener.getsockname()
-    if isinstance(name, tuple):
-        host, port, *_ = cast("tuple[str, int]", name)
-        return host, port
-    return str(name), 0
 
 
 def _load_everything() -> None:
@@ -80,7 +71,7 @@ class Service(Generic[S, T]):
         _load_everything()
         self.limits: Limits = limits
         self.verify_values = verify_values
-        self._address: tuple[str, int] = (interface, port)
+        self._port = Port(interface, port)
         self._router: Router[S, T] = Router()
         given = observers_of(observers)
         logs = [each for each in given if isinstance(each, CallLog)]
@@ -88,19 +79,12 @@ class Service(Generic[S, T]):
         self._call_log = logs[0] if logs else CallLog()
         # Last, so that its records come while the others still know the call.
         self._observers = Observers(given if logs else (*given, self._call_log))
-        self._on_command = on_command
+        self._calls: Calls[S, T] = Calls(self._router, self._observers, self._call_log, on_command)
         # A signal handler may shut the server down in the middle of anything.
         self._lock = threading.RLock()
-        self._listener: socket.socket | None = None
-        #: Whether the listening socket is somebody else's, who may go on listening.
-        self._adopted = False
         self._state: State = "idle"
         self._on_state: list[Callable[[State], object]] = []
         self._on_reload: list[Callable[[], object]] = []
-        #: Those that wait for a thread have no session yet.
-        self._live: dict[Call, S | socket.socket] = {}
-        #: Calls that the server has ended.
-        self._aborted: set[Call] = set()
 
     # ---- the address ----
 
@@ -113,22 +97,7 @@ class Service(Generic[S, T]):
             OSError: The address is taken, or not one of this machine.
             RuntimeError: The server was shut down.
         """
-        with self._lock:
-            if self._listener is None and not self._adopted:
-                if self._state == "stopped":
-                    raise RuntimeError("the server was shut down")
-                self._listener = self._listen()
-                # The port may have been 0: any free one. It stays the same from now on.
-                self._address = name_of(self._listener)
-
-    def _listen(self) -> socket.socket:
-        interface, port = self._address
-        family = socket.AF_INET6 if ":" in interface else socket.AF_INET
-        listener = socket.create_server(
-            (interface, port), family=family, backlog=self.limits.backlog
-        )
-        listener.setblocking(False)
-        return listener
+        self._port.bind(self.limits.backlog)
 
     def adopt(self, listener: socket.socket | None) -> None:
         """Serve on a listening socket that belongs to somebody else: a master process, systemd.
@@ -143,15 +112,7 @@ class Service(Generic[S, T]):
             RuntimeError: The server listens already.
             TypeError: It is no socket.
         """
-        check_listener(listener)
-        with self._lock:
-            if self._listener is not None:
-                raise RuntimeError("the server listens already")
-            self._adopted = True
-            if listener is not None:
-                listener.setblocking(False)
-                self._listener = listener
-                self._address = name_of(listener)
+        self._port.adopt(listener)
 
     def observe(self, *observers: Observer) -> None:
         """Have more observers see the calls.
@@ -189,7 +150,7 @@ class Service(Generic[S, T]):
         """The address and the port that the server listens on, from now on at the latest."""
         if self._state == "idle":  # later on it may be closed on purpose
             self.bind()
-        return self._address
+        return self._port.address
 
     # ---- handlers ----
 
@@ -257,8 +218,7 @@ class Service(Generic[S, T]):
     @property
     def calls(self) -> tuple[Call, ...]:
         """The calls under way and those that wait for their turn, the oldest first."""
-        with self._lock:
-            return tuple(self._live)
+        return self._calls.all
 
     @property
     def state(self) -> State:
@@ -301,38 +261,19 @@ class Service(Generic[S, T]):
             except Exception:  # noqa: BLE001 - the server goes on whatever is raised
                 _log.exception("%r failed", callback)
 
-    def _route(self, call: Call, environment: Environment) -> tuple[Request, Route[S, T] | None]:
-        """Find out what a call asks for, and who handles it."""
-        request = request_of(environment, call.peer)
-        route, match = self._router.find(request.path)
-        if match is not None:
-            request = Request(
-                request.path, request.query, request.arguments, call.peer, match, environment
+    def _now_full(self, calls: int) -> None:
+        """Take note that no further call is taken, and the port was left."""
+        if self._port.adopted:
+            _log.warning(
+                "full: %d calls; the listening socket is not this server's, so that further ones "
+                "connect, and wait, unless another process takes them or closes it",
+                calls,
             )
-        if route is not None and route.pattern is not None:
-            call.pattern = route.pattern.pattern
-        call.request = request
-        return request, route
+        else:
+            _log.warning("full: %d calls; not listening until there is room", calls)
+        self._change("full")
 
-    def _aborted_or(self, call: Call, outcome: str) -> str:
-        return "aborted" if call in self._aborted else outcome
-
-    def _note_end(self, call: Call, outcome: str, error: BaseException | None) -> None:
-        call.ended = monotonic()
-        call.outcome, call.error = outcome, error
-        self._observers.ended(call)
-
-    def _wire(
-        self, call: Call, shown: Callable[[bool, bytes], object] | None
-    ) -> Callable[[bool, bytes], object] | None:
-        """Give what a session tells its bytes to, `shown` included; None when nobody asks."""
-        observers = self._observers
-        if not observers.see_wire:
-            return shown
-
-        def tell(sent: bool, data: bytes) -> None:
-            if shown is not None:
-                shown(sent, data)
-            observers.wire(call, sent, data)
-
-        return tell
+    def _full_no_more(self) -> None:
+        """Take note that calls are taken again."""
+        _log.info("not full any more: %d calls", len(self._calls))
+        self._change("serving")

@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING
 
 from pystrix_typed.agi.listening import SETTLE, turn_deaf
 from pystrix_typed.agi.observing import Peer
+from pystrix_typed.agi.port import name_of
 from pystrix_typed.agi.reception import LONGEST_WAIT
-from pystrix_typed.agi.service import name_of
 from pystrix_typed.serving import listening
 from pystrix_typed.serving.crew import Crew, Worker, counted
 from pystrix_typed.serving.target import Unservable

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from inspect import isawaitable
 from typing import TYPE_CHECKING, TypeVar
 
-from pystrix_typed.agi.aio.accepting import Acceptor
 from pystrix_typed.agi.aio.fastagi import FastAGI
+from pystrix_typed.agi.aio.gate import Gate
 from pystrix_typed.agi.aio.reception import Reception
-from pystrix_typed.agi.exceptions import AGIProtocolError
-from pystrix_typed.agi.handlers import check_result, outcome_of
-from pystrix_typed.agi.listening import SETTLE, hear_again, turn_deaf
-from pystrix_typed.agi.observing import Call, current_call
+from pystrix_typed.agi.aio.running import Runner
+from pystrix_typed.agi.observing import current_call
 from pystrix_typed.agi.options import check_drain, check_hook, limits_of
 from pystrix_typed.agi.service import Service
 from pystrix_typed.agi.signals import ENDING, RELOADING, Turns
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Self, TypeAlias
 
     from pystrix_typed.agi.limits import NetworkLike
-    from pystrix_typed.agi.observing import CommandEvent, Observer
+    from pystrix_typed.agi.observing import Call, CommandEvent, Observer
     from pystrix_typed.agi.routing import Request
 
     #: What handles a call: ``await handler(agi, args, kwargs, match, path)``.
@@ -45,10 +42,6 @@ else:
 __all__ = ["FastAGIServer", "Handler", "ScriptHandler"]
 
 _log = logging.getLogger("pystrix_typed.agi.server")
-
-#: Seconds that handlers have to return once the server has ended their calls, before they are
-#: cancelled, and the same again after that.
-_GRACE = 2.5
 
 
 class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
@@ -142,10 +135,6 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         self.debug = debug
         self._on_error = on_error
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._acceptor: Acceptor | None = None
-        #: What closes the port in a moment; None while it is open, or closed.
-        self._leaving: asyncio.TimerHandle | None = None
-        self._tasks: dict[Call, asyncio.Task[None]] = {}
         #: What the server itself is doing: connecting, closing.
         self._chores: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
@@ -159,8 +148,35 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
             self.adopt(listener)
 
     def _arrange(self) -> None:
-        self._seats = asyncio.Semaphore(self.limits.max_calls)
-        self._reception = Reception(self.limits, self._observers, self._begin, self._changed.set)
+        self._runner = Runner(
+            self._calls,
+            self.limits.max_calls,
+            self._session,
+            self._on_error,
+            self._do,
+            self._calls_changed,
+        )
+        self._reception = Reception(
+            self.limits, self._observers, self._runner.begin, self._changed.set
+        )
+        self._gate = Gate(
+            self._port, self.limits.backlog, self._take, self._has_room, self._changed.set
+        )
+
+    def _session(self, transport: asyncio.Transport, received: bytes) -> FastAGI:
+        return FastAGI(
+            transport,
+            self.debug,
+            timeout=self.limits.command_timeout,
+            verify_values=self.verify_values,
+            max_environment=self.limits.max_environment,
+            max_reply=self.limits.max_reply,
+            received=received,
+        )
+
+    def _calls_changed(self) -> None:
+        self._changed.set()
+        self._look_for_room()
 
     def script(self, pattern: str | re.Pattern[str] | None) -> Callable[[Script], Script]:
         """Register the function below for the calls whose whole path matches.
@@ -213,10 +229,10 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         watch: asyncio.Task[None] | None = None
         try:
             with _signals(loop, turns) if signals else contextlib.nullcontext():
-                self._start_listening()
+                self._gate.open(loop)
                 self._change("serving")
                 if self.limits.idle_timeout is not None:
-                    watch = loop.create_task(self._end_idle_calls(self.limits.idle_timeout))
+                    watch = loop.create_task(self._runner.end_idle(self.limits.idle_timeout))
                 await self._stopping.wait()
                 await self._drain()
         except asyncio.CancelledError:
@@ -256,7 +272,7 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
             self._close()
         elif self._done.is_set():
             await self._drain()  # of calls that were left alone before
-        elif current_call.get() not in self._live:
+        elif current_call.get() not in self._calls.live:
             await self._done.wait()
 
     async def __aenter__(self) -> Self:
@@ -275,16 +291,13 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
 
         From the loop's thread only.
         """
-        self._stop_accepting()
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        self._gate.release()
 
     def adopt(self, listener: socket.socket | None) -> None:
         """See `Service.adopt`; while serving, from the loop's thread only."""
         super().adopt(listener)
-        if self._state == "serving":
-            self._start_listening()
+        if self._state == "serving" and self._loop is not None:
+            self._gate.open(self._loop)
 
     def take(self, connection: socket.socket) -> None:
         """Serve a connection that somebody else has accepted; from the loop's thread only.
@@ -320,72 +333,20 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
 
         task.add_done_callback(done)
 
-    def _start_listening(self) -> None:
-        if not self._adopted:
-            self.bind()
-        if self._loop is None or self._listener is None:
-            return  # whoever owns the socket gives it again
-        if self._leaving is not None:
-            self._leaving.cancel()
-            self._leaving = None
-            hear_again(self._listener)
-        else:
-            self._acceptor = Acceptor(
-                self._loop, self._listener, self._take, self._has_room if self._adopted else None
-            )
-
-    def _stop_accepting(self) -> None:
-        if self._acceptor is not None:
-            self._acceptor.stop()
-            self._acceptor = None
-
-    def _leave_port(self) -> None:
-        """Stop listening, as soon as that loses no call."""
-        if self._adopted:
-            self._stop_accepting()  # others accept what waits there
-        elif self._listener is not None and self._leaving is None:
-            assert self._loop is not None
-            if turn_deaf(self._listener):
-                self._leaving = self._loop.call_later(SETTLE, self._stop_listening)
-            else:
-                self._stop_listening()
-
     def _has_room(self) -> bool:
         """Tell whether one more call would be served at once, if new connections become calls."""
-        expected = len(self._live) + self._reception.fresh() + len(self._chores)
+        expected = len(self._calls) + self._reception.fresh() + len(self._chores)
         return expected < self.limits.accepted
-
-    def _stop_listening(self) -> None:
-        """Close the listening socket, behind the last connection that the system completed."""
-        if self._leaving is not None:
-            self._leaving.cancel()
-            self._leaving = None
-        listener, acceptor = self._listener, self._acceptor
-        if listener is None or self._adopted:
-            return
-        self._listener = None
-        if acceptor is not None:
-            acceptor.accept_all()
-            self._stop_accepting()
-        listener.close()
-        self._changed.set()
 
     def _look_for_room(self) -> None:
         """Be full, or be so no more."""
-        if self._state == "serving" and len(self._live) >= self.limits.accepted:
-            self._leave_port()
-            if self._adopted:
-                _log.warning(
-                    "full: %d calls; the listening socket is not this server's, so that further "
-                    "ones connect, and wait, unless another process takes them or closes it",
-                    len(self._live),
-                )
-            else:
-                _log.warning("full: %d calls; not listening until there is room", len(self._live))
-            self._change("full")
+        if self._state == "serving" and len(self._calls) >= self.limits.accepted:
+            assert self._loop is not None
+            self._gate.leave(self._loop)
+            self._now_full(len(self._calls))
         elif (
             self._state == "full"
-            and len(self._live) < self.limits.accepted
+            and len(self._calls) < self.limits.accepted
             and not (self._opening or self._stopping.is_set())
         ):
             self._opening = True
@@ -393,16 +354,16 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
 
     async def _open(self) -> None:
         """Take calls again."""
+        assert self._loop is not None
         try:
             while not self._stopping.is_set():
                 try:
-                    self._start_listening()
+                    self._gate.open(self._loop)
                 except OSError as error:
                     _log.error("there is room, but the port cannot be opened again: %s", error)
                     await asyncio.sleep(1.0)
                     continue
-                _log.info("not full any more: %d calls", len(self._live))
-                self._change("serving")
+                self._full_no_more()
                 return
         finally:
             self._opening = False
@@ -413,24 +374,15 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         assert self._loop is not None
         if self._drain_until is None:
             return
-        self._leave_port()
+        self._gate.leave(self._loop)
         self._change("draining")
-        while self._live or self._reception.arrivals or self._chores or self._leaving:
+        while self._calls.live or self._reception.arrivals or self._chores or self._gate.is_leaving:
             patience = self._drain_until - self._loop.time()
             if patience <= 0 or not await self._change_within(patience):
                 break
-        self._stop_listening()
+        self._gate.stop_listening()
         self._reception.turn_out()
-        for call in self.calls:
-            self._end(call, "the server shuts down")
-        if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=_GRACE)
-        for task in self._tasks.values():
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=_GRACE)
-        for call in self.calls:
-            _log.warning("the handler of %r has not returned", call)
+        await self._runner.end_all("the server shuts down")
 
     async def _change_within(self, seconds: float) -> bool:
         """Wait for a call to end, or for an earlier deadline; False when the time is over."""
@@ -443,134 +395,10 @@ class FastAGIServer(Service[FastAGI, "Awaitable[object]"]):
         return True
 
     def _close(self) -> None:
-        if self._leaving is not None:
-            self._leaving.cancel()
-            self._leaving = None
-        self._stop_accepting()
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        self._gate.close()
         self._reception.turn_out()
         self._change("stopped")
         self._done.set()
-
-    # ---- calls ----
-
-    def _begin(self, call: Call, transport: asyncio.Transport, received: bytes) -> None:
-        """Have a call served by a task of its own."""
-        assert self._loop is not None
-        try:
-            session = FastAGI(
-                transport,
-                self.debug,
-                timeout=self.limits.command_timeout,
-                verify_values=self.verify_values,
-                max_environment=self.limits.max_environment,
-                max_reply=self.limits.max_reply,
-                received=received,
-            )
-        except AGIProtocolError as error:
-            transport.abort()
-            self._note_end(call, "handshake", error)
-            return
-        self._live[call] = session
-        task = self._loop.create_task(self._serve(call, session), name=f"FastAGI {call.peer}")
-        self._tasks[call] = task
-        self._look_for_room()
-
-    async def _serve(self, call: Call, session: FastAGI) -> None:
-        """Serve one call; whatever goes wrong ends this call alone."""
-        current_call.set(call)
-        outcome: str = "error"
-        error: BaseException | None = None
-        try:
-            if self._seats.locked():
-                _log.warning("%s waits for its turn: %d calls", call.peer, len(self._live))
-            async with session, self._seats:
-                outcome, error = await self._handle(call, session)
-        except asyncio.CancelledError:
-            outcome = "aborted"
-            raise
-        except Exception as failure:  # noqa: BLE001 - not even a fault of the server's is others'
-            self._call_log.failure(call, "the server's own part of it failed", failure)
-            error = failure
-        finally:
-            self._live.pop(call, None)
-            self._tasks.pop(call, None)
-            self._note_end(call, outcome, error)
-            self._aborted.discard(call)
-            self._changed.set()
-            self._look_for_room()
-
-    async def _handle(self, call: Call, session: FastAGI) -> tuple[str, BaseException | None]:
-        """Run a call's handler; give the call's outcome and what was raised."""
-        request, route = self._route(call, session.environment)
-        session.on_command = self._observers.commands_of(call, self._on_command)
-        session.trace = self._wire(call, session.trace)
-        self._observers.started(call)
-        if route is None:
-            return "unrouted", None
-        try:
-            running = route.run(session, request)
-            check_result(route.regex, running, awaited=True)
-            await running
-        except SystemExit:
-            pass  # a script's way to end; out of a task it would end the loop, and every call
-        except (KeyboardInterrupt, GeneratorExit):
-            raise  # meant for the loop, which may be running this of all tasks
-        except BaseException as error:
-            if _is_cancelled(error):
-                raise
-            outcome = self._aborted_or(call, outcome_of(error))
-            if outcome == "error" and isinstance(error, Exception):
-                await self._tell_error(call, session, request, error)
-            return outcome, error
-        return self._aborted_or(call, "hangup" if session.hung_up else "completed"), None
-
-    async def _tell_error(
-        self, call: Call, session: FastAGI, request: Request, error: Exception
-    ) -> None:
-        if self._on_error is None:
-            return
-        try:
-            found = self._on_error(session, request, error)
-            if isawaitable(found):
-                await found
-        except SystemExit:
-            pass  # as of a handler
-        except Exception as failure:  # noqa: BLE001 - a hook may raise anything, as a handler may
-            if outcome_of(failure) == "error":
-                self._call_log.failure(call, "on_error failed, too", failure)
-
-    def _end(self, call: Call, why: str) -> None:
-        """End a call from outside of its handler."""
-        session, task = self._live.get(call), self._tasks.get(call)
-        if not isinstance(session, FastAGI) or task is None:
-            return
-        self._aborted.add(call)
-        if call.request is None:
-            task.cancel()  # it waits for its turn
-            return
-        self._do(session.close(why))
-
-    async def _end_idle_calls(self, limit: float) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(min(limit / 4, 60.0))
-            now = loop.time()
-            for call, session in list(self._live.items()):
-                if not isinstance(session, FastAGI) or call in self._aborted:
-                    continue
-                since = session.idle_since
-                if since is not None and call.request is not None and now - since > limit:
-                    _log.warning("%r has had no command for %g seconds: it ends", call, limit)
-                    self._end(call, f"no command came for {limit:g} seconds")
-
-
-def _is_cancelled(error: BaseException) -> bool:
-    """Tell whether an exception is the wish to end this task, and not one of the handler's own."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
 @contextlib.contextmanager
