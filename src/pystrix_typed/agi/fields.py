@@ -5,18 +5,27 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
-    from dataclasses import Field
     from typing import Any
 
     from pystrix_typed.agi.record import Record
 
-__all__ = ["fields_of"]
+__all__ = ["dataclass_of"]
+
+_made: WeakKeyDictionary[type[Record], type] = WeakKeyDictionary()
 
 
-def fields_of(owner: type[Record]) -> dict[str, Field[Any]]:
-    """Give the fields of a class of records, by their names."""
+def dataclass_of(owner: type[Record]) -> type:
+    """Give a dataclass with the fields of a class of records."""
+    made = _made.get(owner)
+    if made is None:
+        made = _made[owner] = _make(owner)
+    return made
+
+
+def _make(owner: type[Record]) -> type:
     names = owner.__match_args__
     if not names and owner.__init__ is object.__init__:
         defaults: tuple[object, ...] = ()
@@ -31,8 +40,7 @@ def fields_of(owner: type[Record]) -> dict[str, Field[Any]]:
         else:
             default = defaults[position - required]
             specs.append((name, annotation, dataclasses.field(default=default)))
-    made = dataclasses.make_dataclass(owner.__name__, specs, frozen=True)
-    return {field.name: field for field in dataclasses.fields(made)}
+    return dataclasses.make_dataclass(owner.__name__, specs, frozen=True)
 
 
 def _annotation(owner: type[Record], name: str) -> object:

@@ -35,7 +35,7 @@ class Gate:
         self._port = port
         self._reception = reception
         self._backlog = backlog
-        self.leave_at = 0.0
+        self.leave_at: float = 0.0
         #: Given up, and yet to be closed by the thread that serves.
         self._released: list[tuple[socket.socket, threading.Event]] = []
 

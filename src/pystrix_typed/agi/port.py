@@ -37,7 +37,7 @@ class Port:
     def __init__(self, interface: str, port: int) -> None:
         self.address: tuple[str, int] = (interface, port)
         self.listener: socket.socket | None = None
-        self.adopted = False
+        self.adopted: bool = False
         # A signal handler may shut the server down in the middle of anything.
         self.lock: threading.RLock = threading.RLock()
         self._closed = False

@@ -34,17 +34,19 @@ else:
 __all__ = ["Action", "Record"]
 
 
-class _Fields:
-    """Builds a record's ``__dataclass_fields__`` the first time that somebody asks for it."""
+class _Late:
+    """Gives what makes a record a dataclass, and is made when somebody asks for it."""
 
-    __slots__ = ()
+    __slots__ = ("_name",)
 
-    def __get__(self, _record: object, owner: "type[Record]") -> "dict[str, Field[Any]]":
-        from pystrix_typed.agi.fields import fields_of
+    def __init__(self, name: str) -> None:
+        self._name = name
 
-        found = fields_of(owner)
-        owner.__dataclass_fields__ = found
-        return found
+    def __get__(self, _record: object, owner: "type[Record]") -> object:
+        from pystrix_typed.agi.fields import dataclass_of
+
+        # Not kept in the class: the classes made from it would take it for their own.
+        return getattr(dataclass_of(owner), self._name)
 
 
 @dataclass_transform(frozen_default=True, eq_default=True)
@@ -54,9 +56,12 @@ class Record:
     __slots__ = ()
     if TYPE_CHECKING:
         __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+        __dataclass_params__: ClassVar[object]
         __match_args__: ClassVar[tuple[str, ...]]
     else:
-        __dataclass_fields__ = _Fields()
+        __dataclass_fields__ = _Late("__dataclass_fields__")
+        # What `pprint`, and `dataclass` for a class made from this one, ask for.
+        __dataclass_params__ = _Late("__dataclass_params__")
         __match_args__ = ()
 
         def __init_subclass__(cls, **options: object) -> None:
