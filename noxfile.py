@@ -248,7 +248,7 @@ def faults(session: nox.Session) -> None:
 @nox.session(python=OLDEST)
 def bench(session: nox.Session) -> None:
     """Compare start-up, servers and memory with other libraries (``-- --full`` takes longer)."""
-    session.install("pip", *PYPROJECT["project"]["optional-dependencies"]["codegen"])
+    session.install("uv>=0.5", *PYPROJECT["project"]["optional-dependencies"]["codegen"])
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 

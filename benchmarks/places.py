@@ -56,9 +56,9 @@ def place(name: str, module: str, *requirements: str, python: str = sys.executab
     if requirements and (fresh or own):
         others = [each for each in requirements if each != str(ROOT)]
         if own:
-            _pip(inside, "--no-deps", "--force-reinstall", str(ROOT))
+            _install(inside, "--no-deps", "--reinstall", str(ROOT))
         if others and fresh:
-            _pip(inside, *others)
+            _install(inside, *others)
     (folder / "complete").touch()
     if not module:
         return Place(inside, f"Python {version}")
@@ -82,14 +82,14 @@ def _name(requirements: tuple[str, ...]) -> str:
     return "pystrix-typed" if requirements[0] == str(ROOT) else requirements[0]
 
 
-def _pip(inside: Path, *what: str) -> None:
-    # pip of the environment that runs this: a clean one has none, because what is installed
-    # lengthens the search for every module.
-    words = ["--python", str(inside), "install", "--quiet", "--compile", *what]
-    environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+def _install(inside: Path, *what: str) -> None:
+    # From outside: a clean environment has no pip, because what is installed lengthens the search
+    # for every module.
+    words = ["install", "--python", str(inside), "--quiet", "--compile-bytecode", *what]
+    environment = dict(os.environ)
     for unwanted in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE"):
         environment.pop(unwanted, None)
-    subprocess.run([sys.executable, "-m", "pip", *words], check=True, env=environment)
+    subprocess.run([sys.executable, "-m", "uv", "pip", *words], check=True, env=environment)
 
 
 def pythons() -> list[str]:
