@@ -216,7 +216,7 @@ def wait(session: agi.Session) -> object:
 
 
 def test_it_waits_for_a_digit(near: Near) -> None:
-    value, _ = near.run(wait, far=Far().wait(0.2).press("*"))
+    value, _ = near.run(wait, far=Far().wait(0.8).press("*"))
     assert value == [core.DigitResult(digit="*"), core.DigitResult(digit=None)]
 
 

@@ -76,7 +76,8 @@ def test_the_rate_is_what_comes(latest: Exchange, name: str, rate: int) -> None:
         latest, BLOCKING + body, far=TONE, variables={"EAGI_AUDIO_FORMAT": name} if name else {}
     )
     assert (int(said), int(size)) == (rate, 2 * rate)
-    assert 0.8 < float(took) < 1.3
+    # What had piled up while the script was busy starting comes at once.
+    assert 0.3 < float(took) < 1.3
     assert -30 < float(level) < -3
     assert ending.agi_status == "SUCCESS"
 
