@@ -211,9 +211,9 @@ def test_what_a_python_person_has_in_hand(build: Callable[[], Action[object]], l
         (lambda: core.SetVariable("A", Odd("a\nb")), ValueError, "a line feed"),
         (lambda: core.Exec("a", {"b": "c"}), TypeError, "Exec(options={'b': 'c'})"),
         # A checker refuses these three.
-        (lambda: core.StreamFile(NumberedFile()), TypeError, "StreamFile(filename=<"),  # type: ignore[arg-type]
-        (lambda: core.StreamFile("a", list), TypeError, "StreamFile(escape_digits=<class"),  # type: ignore[arg-type]
-        (lambda: core.GetData("a", datetime.timedelta), TypeError, "GetData(timeout=<class"),  # type: ignore[arg-type]
+        (lambda: core.StreamFile(NumberedFile()), TypeError, "StreamFile(filename=<"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: core.StreamFile("a", list), TypeError, "StreamFile(escape_digits=<class"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: core.GetData("a", datetime.timedelta), TypeError, "GetData(timeout=<class"),  # type: ignore[arg-type]  # wrong on purpose
     ],
 )
 def test_the_rule_is_named(build: Callable[[], object], error: type[Exception], words: str) -> None:
